@@ -1,0 +1,9 @@
+// SPDX-License-Identifier: Apache-2.0
+// Known-answer tests of every primitive the vault uses, run at boot. A wrong answer ends the
+// program: a processor or library that computes wrongly must not sign.
+#pragma once
+
+#include "base/err.h"
+
+// ERR_INTERNAL names the primitive. ecdsa_init and libcrypto_init* come before.
+FALLIBLE selftest_run(void);

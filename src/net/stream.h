@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: Apache-2.0
+// A connection for code that waits: reads and writes with deadlines over a non-blocking socket,
+// with or without TLS. Loops use net/loop.h instead.
+#pragma once
+
+#include "base/deadline.h"
+#include "net/tls.h"
+
+struct stream; // owns the descriptor and the TLS state
+
+// Takes over `fd` (also on failure). No TLS.
+FALLIBLE stream_new(struct stream **out, int fd);
+// TLS client: handshake until the deadline; the certificate must carry `host` as DNS SAN (exact,
+// no wildcard across labels) and be valid at `now_s` (Unix seconds; 0: the system's clock).
+FALLIBLE stream_new_tls(struct stream **out, int fd, struct tls_context *context, const char *host,
+                        uint64_t now_s, struct deadline until);
+// TLS server side.
+FALLIBLE stream_accept_tls(struct stream **out, int fd, struct tls_context *context,
+                           struct deadline until);
+// At least one byte, at most cap. *n is 0 at the end of the stream.
+FALLIBLE stream_read(struct stream *s, uint8_t *out, size_t cap, size_t *n, struct deadline until);
+FALLIBLE stream_write(struct stream *s, struct bytes b, struct deadline until);
+// True when the peer has closed or sent something unasked: an idle connection not to be reused.
+bool stream_is_stale(struct stream *s);
+// Closes and frees; accepts NULL inside.
+void stream_free(struct stream **s);

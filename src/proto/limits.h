@@ -1,0 +1,23 @@
+// SPDX-License-Identifier: Apache-2.0
+// Every size limit of the formats, each with its reason. Limits that only shed load (connections,
+// queues) stand with the component that sheds.
+#pragma once
+
+#define FRAME_BYTES_MAX  (1U << 20) // one control-plane frame: a 128 KiB transaction as hex, twice
+#define MSG_BODY_MAX     (192U << 10) // vault message: largest transaction, record and attachments
+#define CONFIG_BYTES_MAX 16384U       // 16 keysets of 5 ARNs each fit
+#define CONFIG_KEYSETS   16U
+#define CONFIG_CMKS      5U // wrappings of one keyset: k of n with n <= 5
+#define CONFIG_NETWORKS  32U
+#define CONFIG_ADMINS    16U
+#define CONFIG_HOSTS     16U
+#define NAME_BYTES_MAX   32U // names of keysets and networks: a-z 0-9 - _
+#define ARN_BYTES_MAX    256U
+#define HOST_BYTES_MAX   128U
+#define KMS_BLOB_MAX     6144U  // CiphertextBlob (KMS API reference)
+#define KEYSET_BYTES_MAX 40960U // 5 wrappings with blobs of 6144 bytes and their ARNs
+#define POLICY_BYTES_MAX 16384U
+#define RECORD_BYTES_MAX 40960U // sealed record with policy and authorisers attached
+#define NONCE_BYTES_MAX  64U    // a client's attestation nonce
+#define DOCUMENT_MAX     16384U // attestation document
+#define WHAT_BYTES_MAX   200U   // an error's text

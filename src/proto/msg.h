@@ -1,0 +1,137 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages between front and vault (PROTOCOL.md, "Vault messages"): u32 length of what follows,
+// u16 type, u64 request id, body. An answer has the request's id and its type | MSG_ANSWER. Both
+// sides decode with the functions here; the vault takes nothing else from the front.
+#pragma once
+
+#include "base/rd.h"
+#include "base/wr.h"
+#include "proto/config.h"
+#include "proto/receipt.h"
+
+#define MSG_HEAD_BYTES 14 // length, type, id
+#define MSG_ANSWER     0x8000U
+
+enum msg_type {
+    MSG_STATUS = 1,         // -> msg_status
+    MSG_CONFIGURE = 2,      // canonical configuration -> nothing
+    MSG_CONFIG = 3,         // -> the canonical configuration
+    MSG_KEYSET_CREATE = 4,  // msg_keyset_create -> msg_step
+    MSG_KEYSET_OPEN = 5,    // keyset record -> msg_step
+    MSG_KMS_ANSWER = 6,     // msg_kms_answer -> msg_step
+    MSG_ACCOUNT_CREATE = 7, // msg_account_create -> msg_created
+    MSG_ACCOUNT_OPEN = 8,   // sealed record -> msg_account
+    MSG_SIGN_TX = 9,        // msg_sign_tx -> msg_signed
+    MSG_ATTESTATION = 10,   // nonce (var8) -> document
+};
+
+struct msg {
+    uint16_t type;
+    uint64_t id;
+    struct bytes body;
+};
+
+// As frame_next: *whole is 0 while more is needed. ERR_MALFORMED or ERR_TOO_LARGE: the stream is
+// broken and its other end cannot be trusted any more.
+FALLIBLE msg_next(struct bytes stream, size_t *whole, struct msg *out);
+// Starts a message; returns where its length stands, for msg_end.
+size_t msg_begin(struct wr *wr, uint16_t type, uint64_t id);
+void msg_end(struct wr *wr, size_t at);
+
+// Every answer's body starts with a verdict: u16 error code (0 done), then for decisions the audit
+// position; then the result, or the error's text.
+struct msg_verdict {
+    uint16_t code;     // enum err_code
+    bool audited;      // position fields are set
+    uint64_t sequence; // of this decision
+    uint8_t head[32];  // audit head after it
+};
+struct msg_verdict msg_read_verdict(struct rd *rd);
+void msg_write_verdict(struct wr *wr, const struct msg_verdict *verdict);
+
+struct msg_status {
+    uint8_t phase; // enum receipt_phase
+    struct id boot;
+    uint64_t now_ms; // trusted wall clock: NSM timestamp at boot and CLOCK_BOOTTIME since
+    uint64_t sequence;
+    uint8_t audit_head[32];
+    uint8_t pcr16[48]; // zero before CONFIGURED
+    uint32_t accounts_open, accounts_slots;
+    uint8_t keysets_open;
+    struct id keyset[CONFIG_KEYSETS];
+    struct bytes keyset_name[CONFIG_KEYSETS];
+};
+void msg_write_status(struct wr *wr, const struct msg_status *status);
+FALLIBLE msg_read_status(struct msg_status *out, struct rd *rd);
+
+struct msg_keyset_create {
+    struct bytes name;
+    struct bytes nonce; // for the receipt; may be empty
+};
+void msg_write_keyset_create(struct wr *wr, const struct msg_keyset_create *m);
+FALLIBLE msg_read_keyset_create(struct msg_keyset_create *out, struct rd *rd);
+
+// What the vault wants next while it creates or opens a keyset. The front carries out exactly one
+// KMS call and sends its answer back with MSG_KMS_ANSWER, or drops the operation.
+enum msg_step_kind { MSG_STEP_DONE = 0, MSG_STEP_GENERATE = 1, MSG_STEP_DECRYPT = 2 };
+struct msg_step {
+    enum msg_step_kind kind;
+    uint64_t operation; // names the pending operation
+    struct bytes cmk;   // full ARN: host and region follow from it
+    struct bytes name;  // keyset name, for the encryption context
+    struct bytes blob;  // MSG_STEP_DECRYPT: what to decrypt
+    struct bytes
+        document;        // attestation document with the recipient key; DONE: the receipt, or none
+    struct id keyset;    // DONE
+    struct bytes record; // DONE after create: the keyset record
+};
+void msg_write_step(struct wr *wr, const struct msg_step *m);
+FALLIBLE msg_read_step(struct msg_step *out, struct rd *rd);
+
+struct msg_kms_answer {
+    uint64_t operation;
+    struct bytes cmk;  // KeyId of the response, as it was
+    struct bytes blob; // CiphertextBlob after GenerateDataKey, else empty
+    struct bytes cms;  // CiphertextForRecipient
+};
+void msg_write_kms_answer(struct wr *wr, const struct msg_kms_answer *m);
+FALLIBLE msg_read_kms_answer(struct msg_kms_answer *out, struct rd *rd);
+
+struct msg_account_create {
+    struct id keyset;
+    struct bytes policy;      // canonical
+    struct bytes authorisers; // canonical
+    struct bytes nonce;
+};
+void msg_write_account_create(struct wr *wr, const struct msg_account_create *m);
+FALLIBLE msg_read_account_create(struct msg_account_create *out, struct rd *rd);
+
+struct msg_created {
+    struct bytes record;
+    struct bytes document; // receipt
+};
+void msg_write_created(struct wr *wr, const struct msg_created *m);
+FALLIBLE msg_read_created(struct msg_created *out, struct rd *rd);
+
+struct msg_account {
+    struct id id;
+    uint8_t address[20];
+};
+void msg_write_account(struct wr *wr, const struct msg_account *m);
+FALLIBLE msg_read_account(struct msg_account *out, struct rd *rd);
+
+struct msg_sign_tx {
+    struct id account;      // zero when a record stands inline
+    struct bytes record;    // empty: the account must be open
+    struct bytes payload;   // unsigned transaction (eth/tx.h)
+    struct bytes approvals; // empty in version 1
+};
+void msg_write_sign_tx(struct wr *wr, const struct msg_sign_tx *m);
+FALLIBLE msg_read_sign_tx(struct msg_sign_tx *out, struct rd *rd);
+
+struct msg_signed {
+    uint8_t address[20];
+    uint8_t signature[65]; // r || s || y parity
+};
+void msg_write_signed(struct wr *wr, const struct msg_signed *m);
+FALLIBLE msg_read_signed(struct msg_signed *out, struct rd *rd);
