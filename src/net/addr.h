@@ -7,6 +7,7 @@
 #include "base/err.h"
 
 #include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 enum addr_kind { ADDR_VSOCK = 1, ADDR_UNIX, ADDR_TCP };
