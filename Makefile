@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: Apache-2.0
+# Thin over meson: every target is one script or one tool. `make` alone explains them.
+BUILD ?= build
+MAKEFLAGS += --no-print-directory
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo demo-stop check check-asan test tidy format clean
+
+help: ## explain the targets
+	@echo "Cloister: Ethereum keys that live and sign only inside an AWS Nitro Enclave."
+	@echo
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1#\2/p' Makefile | sed ':a;s/^\(.\{,18\}\)#/\1 #/;ta;s/#//'
+	@echo
+	@echo "Start with 'make demo'. Everything is built in $(BUILD)*/; nothing is installed elsewhere."
+
+setup: ## install the Debian and npm packages that the other targets need (does nothing twice)
+	@scripts/setup
+
+build: setup ## build every program into build/
+	@tools/check --only build-gcc --build $(BUILD) --quiet
+
+demo: setup ## start the whole platform on this machine, sign and send one transaction, leave it running
+	@scripts/demo
+
+demo-stop: ## end what 'make demo' left running
+	@scripts/demo-stop
+
+check: setup ## everything: two compilers, all tests, tidy, static analysis, sanitizers, system tests
+	@tools/check
+
+test: setup ## only build with gcc and run unit tests and fuzz corpora
+	@tools/check --only build-gcc,unit --build $(BUILD)
+
+check-asan: setup ## only unit tests and fuzz corpora under ASan and UBSan
+	@tools/check --only asan
+
+tidy: setup ## only the rules of tools/tidy (STYLE.md, tools/deps, PROTOCOL.md, size budgets)
+	@tools/check --only build-gcc --build $(BUILD) --quiet
+	@tools/tidy --build $(BUILD) --figures .
+
+format: setup ## let clang-format rewrite every C file
+	@git ls-files -z -- '*.c' '*.h' | xargs -0 clang-format -i
+
+clean: ## remove build directories and caches; a running demo is ended first
+	@scripts/demo-stop --quiet
+	@rm -rf build build-clang build-asan .cache .demo
