@@ -44,8 +44,11 @@ bool json_is_true(const struct json *value);
 // 0x hex. ERR_MALFORMED otherwise.
 FALLIBLE json_u256(struct u256 *out, const struct json *value);
 FALLIBLE json_u64(uint64_t *out, const struct json *value);
+// The length of the UTF-8 sequence (RFC 3629) that `text` starts with, 1 to 4; 0 when there is
+// none.
+size_t json_utf8_len(struct bytes text);
 
-// Writing. Commas are placed by the writer.
+// Writing (jw.c). Commas are placed by the writer; more than 32 levels mark `wr` bad.
 struct jw {
     struct wr *wr;
     unsigned depth;
