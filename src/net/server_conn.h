@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: Apache-2.0
+// One connection of net/server.h: reads a request, waits for a worker, writes the answer. Who may
+// include it: net/server.c.
+#pragma once
+
+#include "net/loop.h"
+#include "net/server.h"
+
+struct server_conn;
+
+// What all connections of a server share.
+struct server_conn_host {
+    struct loop *loop;
+    const struct server_options *options;
+    void *server;
+    // Hands the connection to a worker; false when the queue is full.
+    bool (*submit)(void *server, struct server_conn *conn);
+    // The connection is about to be freed: forget it.
+    void (*gone)(void *server, struct server_conn *conn);
+};
+
+// Takes over `fd` (also on failure).
+FALLIBLE server_conn_new(struct server_conn **out, const struct server_conn_host *host, int fd);
+// In a worker: runs the handler with a response buffer of options->response_max bytes and builds
+// the answer. Touches nothing that the loop uses meanwhile.
+void server_conn_handle(struct server_conn *conn, uint8_t *response);
+// In the loop, after server_conn_handle: writes the answer and goes on. May free the connection.
+void server_conn_resume(struct server_conn *conn);
+// Closes and frees; calls host->gone.
+void server_conn_free(struct server_conn **conn);
+// The list links of the server: queued or finished, and all connections.
+struct server_conn **server_conn_link(struct server_conn *conn);
