@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vault/deployment.h"
+
+#include "base/ct.h"
+#include "base/must.h"
+#include "proto/receipt.h"
+#include "vault/entropy.h"
+
+#include <string.h>
+
+static struct err pcr16_expect(struct state *state, const uint8_t value[static 48], bool locked)
+{
+    uint8_t now[ATTEST_PCR_BYTES];
+    bool is_locked = false;
+
+    TRY(nsm_describe_pcr(&state->nsm, NSM_PCR_CONFIG, now, &is_locked));
+    ENSURE(is_locked == locked, ERR_DEVICE, "PCR16: its lock is not as it must be");
+    ENSURE(memcmp(now, value, sizeof(now)) == 0, ERR_DEVICE,
+           "PCR16: its value is not as it must be");
+    return OK;
+}
+
+struct err deployment_boot(struct state *state)
+{
+    static uint8_t document[ATTEST_BYTES_MAX];
+    static const uint8_t zero[ATTEST_PCR_BYTES];
+    struct wr wr = WR_OF(document);
+    uint64_t timestamp_ms = 0;
+
+    TRY(pcr16_expect(state, zero, false));
+    TRY(nsm_attest(&state->nsm, &(struct nsm_request) { 0 }, &wr, &timestamp_ms));
+    clock_feed(&state->clock, timestamp_ms);
+    TRY(entropy_id(&state->nsm, &state->boot));
+    TRY(rsa_key_new(&state->recipient));
+    TRY(rsa_key_spki(state->recipient, state->recipient_spki));
+    state->phase = PHASE_UNCONFIGURED;
+    return OK;
+}
+
+struct err deployment_status(struct turn *turn)
+{
+    const struct state *state = turn->state;
+    struct msg_status status = {
+        .phase = (uint8_t)state->phase,
+        .boot = state->boot,
+        .now_ms = clock_now_ms(&state->clock),
+        .sequence = state->sequence,
+        .accounts_open = state->secret->accounts.used,
+        .accounts_slots = VAULT_ACCOUNTS,
+    };
+
+    memcpy(status.audit_head, state->audit_head, sizeof(status.audit_head));
+    memcpy(status.pcr16, state->pcr16, sizeof(status.pcr16));
+    for (size_t i = 0; i < ARRAY_LEN(state->secret->keyring.entry); i++) {
+        const struct keyring_entry *entry = &state->secret->keyring.entry[i];
+
+        if (!entry->used)
+            continue;
+        status.keyset[status.keysets_open] = entry->id;
+        status.keyset_name[status.keysets_open++] = bytes_of(entry->name, entry->name_len);
+    }
+    msg_write_status(turn->out, &status);
+    return OK;
+}
+
+// A release enclave in debug mode (its console readable by the parent) has PCR0 zero.
+static struct err debug_refuse(const struct state *state)
+{
+    uint8_t pcr0[ATTEST_PCR_BYTES];
+    bool locked = false;
+
+    if (!state->env->refuse_zero_pcr0)
+        return OK;
+    TRY(nsm_describe_pcr(&state->nsm, 0, pcr0, &locked));
+    ENSURE(!ct_is_zero(BYTES_OF(pcr0)), ERR_DENIED,
+           "configure: this enclave runs in debug mode (PCR0 is zero)");
+    return OK;
+}
+
+// Extends, locks and compares. Whatever fails here leaves a PCR in an unknown state: fatal.
+static struct err measure(struct state *state, struct bytes canonical)
+{
+    static const uint8_t zero[ATTEST_PCR_BYTES];
+    uint8_t digest[48], now[ATTEST_PCR_BYTES], expected[48];
+
+    config_digest(digest, canonical);
+    config_pcr16(expected, canonical);
+    TRY(pcr16_expect(state, zero, false));
+    TRY(nsm_extend_pcr(&state->nsm, NSM_PCR_CONFIG, BYTES_OF(digest), now));
+    TRY(nsm_lock_pcr(&state->nsm, NSM_PCR_CONFIG));
+    TRY(nsm_lock_pcrs(&state->nsm, ATTEST_PCRS));
+    TRY(pcr16_expect(state, expected, true));
+    memcpy(state->pcr16, expected, sizeof(expected));
+    return OK;
+}
+
+struct err deployment_configure(struct turn *turn)
+{
+    struct state *state = turn->state;
+    struct bytes copy;
+    struct err err;
+
+    must(turn->body.n <= sizeof(state->config_bytes));
+    TRY(config_read(&state->config, turn->body));
+    ENSURE(state->config.admins == 0 && state->config.admin_threshold == 0, ERR_UNSUPPORTED,
+           "administrators: this release takes configurations without administrators only");
+    ENSURE(state->config.anchor == CONFIG_ANCHOR_NONE, ERR_UNSUPPORTED,
+           "anchor: this release knows the anchor `none` only");
+    TRY(debug_refuse(state));
+    memcpy(state->config_bytes, turn->body.p, turn->body.n);
+    copy = bytes_of(state->config_bytes, turn->body.n);
+    TRY(config_read(&state->config, copy)); // views into our own copy
+    err = measure(state, copy);
+    if (err.code) {
+        state->fatal = true;
+        return err;
+    }
+    state->config_len = copy.n;
+    state->phase = PHASE_CONFIGURED;
+    return OK;
+}
+
+struct err deployment_config(struct turn *turn)
+{
+    wr_bytes(turn->out, bytes_of(turn->state->config_bytes, turn->state->config_len));
+    return OK;
+}
+
+static struct err document_for(struct state *state, const struct nsm_request *request,
+                               struct wr *out)
+{
+    uint64_t timestamp_ms = 0;
+
+    TRY(nsm_attest(&state->nsm, request, out, &timestamp_ms));
+    clock_feed(&state->clock, timestamp_ms);
+    return OK;
+}
+
+struct err deployment_kms_document(struct state *state, struct wr *out)
+{
+    struct nsm_request request = { .public_key = BYTES_OF(state->recipient_spki) };
+
+    return document_for(state, &request, out);
+}
+
+struct err deployment_receipt(struct state *state, struct bytes user_data, struct bytes nonce,
+                              struct wr *out)
+{
+    struct nsm_request request = {
+        .user_data = user_data,
+        .nonce = nonce.n ? nonce : BYTES_NONE,
+    };
+
+    return document_for(state, &request, out);
+}
+
+struct err deployment_attestation(struct turn *turn)
+{
+    struct state *state = turn->state;
+    struct rd rd = rd_of(turn->body);
+    struct bytes nonce = rd_var8(&rd, NONCE_BYTES_MAX);
+    uint8_t user_data[128];
+    struct wr wr = WR_OF(user_data);
+    struct receipt_status status = {
+        .phase = (uint8_t)state->phase,
+        .boot = state->boot,
+        .sequence = state->sequence,
+        .anchor = CONFIG_ANCHOR_NONE,
+    };
+
+    TRY(rd_end(&rd));
+    memcpy(status.audit_head, state->audit_head, sizeof(status.audit_head));
+    receipt_write_status(&wr, &status);
+    TRY(wr_end(&wr));
+    return deployment_receipt(state, wr_done(&wr), nonce, turn->out);
+}

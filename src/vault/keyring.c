@@ -1,0 +1,44 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vault/keyring.h"
+
+#include "base/must.h"
+
+#include <string.h>
+
+struct err keyring_put(struct keyring *ring, const struct id *id,
+                       const struct config_keyset *keyset, const struct seckey *key)
+{
+    struct keyring_entry *entry = NULL;
+
+    if (keyring_find(ring, id))
+        return OK;
+    for (size_t i = 0; i < ARRAY_LEN(ring->entry) && !entry; i++)
+        if (!ring->entry[i].used)
+            entry = &ring->entry[i];
+    ENSURE(entry, ERR_FULL, "keyset: all places for open keysets are taken");
+    must(keyset->name.n <= sizeof(entry->name));
+    entry->id = *id;
+    entry->purpose = keyset->purpose;
+    entry->name_len = keyset->name.n;
+    memcpy(entry->name, keyset->name.p, keyset->name.n);
+    memcpy(entry->key.b, key->b, sizeof(key->b));
+    entry->used = true;
+    return OK;
+}
+
+const struct keyring_entry *keyring_find(const struct keyring *ring, const struct id *id)
+{
+    for (size_t i = 0; i < ARRAY_LEN(ring->entry); i++)
+        if (ring->entry[i].used && id_equal(&ring->entry[i].id, id))
+            return &ring->entry[i];
+    return NULL;
+}
+
+unsigned keyring_count(const struct keyring *ring)
+{
+    unsigned count = 0;
+
+    for (size_t i = 0; i < ARRAY_LEN(ring->entry); i++)
+        count += ring->entry[i].used ? 1U : 0U;
+    return count;
+}

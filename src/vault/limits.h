@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sizes of the vault's fixed memory. All of it is mapped and locked at boot; the kernel's default
+// for locked memory is 8 MiB, of which at most 6 MiB are used.
+#pragma once
+
+#define VAULT_POOL_BYTES   (3U << 20)   // libcrypto's heap: about 1 MiB in use after the self-tests
+#define VAULT_STACK_BYTES  (512U << 10) // the worker's stack; RSA key generation is the deepest
+#define VAULT_SECRET_BYTES (1U << 20)   // account slots, keyset keys, pending operations
+#define VAULT_ACCOUNTS     4096U        // open accounts; more evict the one not used for longest
+#define VAULT_PENDING      4U           // keyset operations that wait for KMS
+#define VAULT_PENDING_MS   60000        // a KMS call with its retries takes at most 15 s
+#define VAULT_ANSWER_MAX   (64U << 10)  // largest answer: a keyset record and its receipt
+#define VAULT_INPUT_BYTES  (256U << 10) // one read: many small messages, or one of the largest
+#define VAULT_OUTPUT_BYTES (256U << 10)
+#define VAULT_WRITE_MS     30000 // a front that does not read for so long is given up

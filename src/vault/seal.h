@@ -1,0 +1,28 @@
+// SPDX-License-Identifier: Apache-2.0
+// Sealing and opening of stored secrets: keyset shares under a data key of KMS, keys of accounts
+// under their keyset key (PROTOCOL.md, "Keyset record" and "Sealed record").
+#pragma once
+
+#include "base/seckey.h"
+#include "proto/keyset.h"
+#include "proto/record.h"
+#include "vault/nsm.h"
+
+#define SEAL_BYTES RECORD_SEALED_BYTES // nonce (12), ciphertext (32), tag (16)
+
+// Seals the key of `record` (whose public_bytes are set) under the keyset key.
+FALLIBLE seal_record(const struct nsm *nsm, uint8_t out[static SEAL_BYTES],
+                     const struct seckey *keyset_key, const struct record *record,
+                     const struct seckey *key);
+// ERR_CORRUPT when the record was made under another keyset key or was changed.
+FALLIBLE seal_open_record(struct seckey *key, const struct seckey *keyset_key,
+                          const struct record *record);
+// The keyset key as the single share of k = n = 1, under the data key of its one wrapping.
+FALLIBLE seal_share(const struct nsm *nsm, uint8_t out[static SEAL_BYTES],
+                    const struct seckey *data_key, const struct keyset *keyset,
+                    const struct seckey *keyset_key);
+FALLIBLE seal_open_share(struct seckey *keyset_key, const struct seckey *data_key,
+                         const struct keyset *keyset);
+// The key-check value over the public fields of the keyset record.
+FALLIBLE seal_keyset_check(uint8_t out[static 32], const struct seckey *keyset_key,
+                           const struct keyset *keyset);

@@ -1,0 +1,62 @@
+// SPDX-License-Identifier: Apache-2.0
+// The vault's whole state, in one place: what is public lies in static memory, what is secret in
+// the arena. One worker owns it; nothing here is shared.
+#pragma once
+
+#include "base/deadline.h"
+#include "crypto/openssl/rsa.h"
+#include "proto/msg.h"
+#include "vault/accounts.h"
+#include "vault/clock.h"
+#include "vault/keyring.h"
+#include "vault/nsm.h"
+#include "vault/vault.h"
+
+// A keyset that is being created or opened and waits for an answer of KMS.
+struct state_pending {
+    uint64_t operation; // 0: free
+    struct deadline until;
+    bool create;
+    enum msg_step_kind waits_for;
+    const struct config_keyset *keyset;
+    uint8_t nonce[NONCE_BYTES_MAX]; // create: of the receipt
+    size_t nonce_len;
+    uint8_t record[KEYSET_BYTES_MAX]; // open: the record. create: the blob
+    size_t record_len;
+};
+
+// What must lie in the arena.
+struct state_secrets {
+    struct keyring keyring;
+    struct seckey data_key[VAULT_PENDING]; // of the pending creation with the same index
+    struct accounts accounts;
+};
+
+struct state {
+    const struct vault_env *env;
+    struct nsm nsm;
+    struct clock clock;
+    enum receipt_phase phase;
+    struct id boot;
+    uint64_t sequence;
+    uint8_t audit_head[32];
+    uint8_t config_bytes[CONFIG_BYTES_MAX];
+    size_t config_len;
+    struct config config; // views into config_bytes
+    uint8_t pcr16[48];
+    struct rsa_key *recipient; // in libcrypto's pool, which lies in the arena
+    uint8_t recipient_spki[RSA_SPKI_BYTES];
+    struct state_pending pending[VAULT_PENDING];
+    uint64_t last_operation;
+    struct state_secrets *secret;
+    // Set when something happened that must end the enclave: a PCR that is not what it must be.
+    bool fatal;
+};
+
+// One request on its way through a handler.
+struct turn {
+    struct state *state;
+    struct bytes body;
+    struct wr *out;    // the result goes here; dropped again when the handler fails
+    struct id account; // for the audit entry; zero when there is none
+};
