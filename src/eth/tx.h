@@ -8,7 +8,8 @@
 #include "base/wr.h"
 
 #define TX_BYTES_MAX       131072 // go-ethereum's transaction pool takes no larger one
-#define TX_SIGNATURE_BYTES 65     // r || s || y parity
+#define TX_CHAIN_ID_MAX    0x7fffffffffffffdbULL // so that EIP-155's v fits 64 bits (EIP-2294)
+#define TX_SIGNATURE_BYTES 65                    // r || s || y parity
 
 enum tx_kind { TX_LEGACY = 0, TX_FEE_MARKET = 2 };
 

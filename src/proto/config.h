@@ -9,6 +9,8 @@
 #include "proto/limits.h"
 
 #define CONFIG_VERSION 1
+// The largest chain id for which EIP-155's v = 35 + 2 * id + parity fits 64 bits (EIP-2294).
+#define CONFIG_CHAIN_ID_MAX 0x7fffffffffffffdbULL
 
 enum config_mode { CONFIG_PARENT_TRUSTED = 1, CONFIG_HOSTILE_PARENT = 2 };
 enum config_purpose { CONFIG_ACCOUNTS = 1, CONFIG_VALIDATORS = 2, CONFIG_TLS = 3 };
@@ -52,7 +54,9 @@ struct config {
 
 // Decodes and checks everything: versions, ranges, names unique, ARNs of strict form, each CMK's
 // KMS host listed, hosts allowed, k <= n. Views point into `canonical`. ERR_MALFORMED and
-// ERR_UNSUPPORTED name the field.
+// ERR_UNSUPPORTED name the field. What the format can say but this version does not enforce
+// (hostile-parent modes, administrators, recovery keys, anchors) is ERR_UNSUPPORTED: a measured
+// promise must be kept.
 FALLIBLE config_read(struct config *out, struct bytes canonical);
 // Writes the canonical form (does not check; config_read of the result does).
 void config_write(struct wr *wr, const struct config *config);
@@ -63,9 +67,11 @@ void config_pcr16(uint8_t out[static 48], struct bytes canonical);
 // NULL when there is none.
 const struct config_keyset *config_find_keyset(const struct config *config, struct bytes name);
 const struct config_network *config_find_chain(const struct config *config, uint64_t chain_id);
+// True for 1 to 32 of a-z 0-9 - _, as names of keysets and networks are.
+bool config_name_ok(struct bytes name);
 // The index of a host in the egress list, or -1.
 int config_find_host(const struct config *config, struct bytes host);
-// Text forms of the enums, and back (0 when unknown).
+// Text forms of the enums; "unknown" for a number out of range.
 const char *config_mode_name(enum config_mode mode);
 const char *config_purpose_name(enum config_purpose purpose);
 const char *config_anchor_name(enum config_anchor anchor);

@@ -17,7 +17,14 @@
 #define KMS_BLOB_MAX     6144U  // CiphertextBlob (KMS API reference)
 #define KEYSET_BYTES_MAX 40960U // 5 wrappings with blobs of 6144 bytes and their ARNs
 #define POLICY_BYTES_MAX 16384U
-#define RECORD_BYTES_MAX 40960U // sealed record with policy and authorisers attached
-#define NONCE_BYTES_MAX  64U    // a client's attestation nonce
-#define DOCUMENT_MAX     16384U // attestation document
-#define WHAT_BYTES_MAX   200U   // an error's text
+#define RECORD_BYTES_MAX 40960U  // sealed record with policy and authorisers attached
+#define NONCE_BYTES_MAX  64U     // a client's attestation nonce
+#define DOCUMENT_MAX     16384U  // attestation document
+#define WHAT_BYTES_MAX   200U    // an error's text
+#define TX_PAYLOAD_MAX   131072U // unsigned transaction: go-ethereum's pool takes no larger one
+
+// vsock ports (PROTOCOL.md sections 1 and 4). Fixed, since they are part of the measured code: the
+// parent's relay listens on EGRESS_PORT_BASE + i for the i-th host of the configuration, which
+// leaves CONFIG_HOSTS ports from there on to it alone.
+#define CONTROL_PORT     5000U
+#define EGRESS_PORT_BASE 8000U

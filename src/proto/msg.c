@@ -1,0 +1,252 @@
+// SPDX-License-Identifier: Apache-2.0
+// Messages between front and vault: one reader and one writer for each row of PROTOCOL.md section
+// 2. The vault takes nothing else from the front, whose memory may be an attacker's: every length
+// has its limit from proto/limits.h, and bytes after the last field are refused.
+#include "proto/msg.h"
+
+#define COUNTED_HEAD_BYTES 10U // type and id, which the length counts
+#define LENGTH_BYTES       4U
+
+struct err msg_next(struct bytes stream, size_t *whole, struct msg *out)
+{
+    struct rd rd = rd_of(stream);
+    uint32_t length = rd_u32(&rd);
+
+    *whole = 0;
+    *out = (struct msg) { 0 };
+    if (stream.n < LENGTH_BYTES)
+        return OK;
+    ENSURE(length >= COUNTED_HEAD_BYTES, ERR_MALFORMED, "message: length is below its own head");
+    ENSURE(length <= COUNTED_HEAD_BYTES + MSG_BODY_MAX, ERR_TOO_LARGE,
+           "message: expected a body of at most 192 KiB");
+    if (rd.left.n < length)
+        return OK;
+    out->type = rd_u16(&rd);
+    out->id = rd_u64(&rd);
+    out->body = rd_bytes(&rd, length - COUNTED_HEAD_BYTES);
+    *whole = LENGTH_BYTES + length;
+    return OK;
+}
+
+size_t msg_begin(struct wr *wr, uint16_t type, uint64_t id)
+{
+    size_t at = wr->len;
+
+    wr_u32(wr, 0);
+    wr_u16(wr, type);
+    wr_u64(wr, id);
+    return at;
+}
+
+void msg_end(struct wr *wr, size_t at)
+{
+    size_t length = wr->len - at - LENGTH_BYTES;
+    struct wr head = wr_of(wr->p + at, LENGTH_BYTES);
+
+    if (wr->bad)
+        return;
+    if (length > COUNTED_HEAD_BYTES + MSG_BODY_MAX) {
+        wr_refuse(wr);
+        return;
+    }
+    wr_u32(&head, (uint32_t)length);
+}
+
+struct msg_verdict msg_read_verdict(struct rd *rd)
+{
+    struct msg_verdict verdict = { 0 };
+
+    verdict.code = rd_u16(rd);
+    verdict.audited = rd_bool(rd);
+    if (verdict.code >= ERR_CODES)
+        rd_refuse(rd);
+    if (verdict.audited) {
+        verdict.sequence = rd_u64(rd);
+        rd_copy(rd, verdict.head, sizeof(verdict.head));
+    }
+    return verdict;
+}
+
+void msg_write_verdict(struct wr *wr, const struct msg_verdict *verdict)
+{
+    wr_u16(wr, verdict->code);
+    wr_u8(wr, verdict->audited ? 1 : 0);
+    if (!verdict->audited)
+        return;
+    wr_u64(wr, verdict->sequence);
+    wr_bytes(wr, BYTES_OF(verdict->head));
+}
+
+void msg_write_status(struct wr *wr, const struct msg_status *status)
+{
+    wr_u8(wr, status->phase);
+    id_write(wr, &status->boot);
+    wr_u64(wr, status->now_ms);
+    wr_u64(wr, status->sequence);
+    wr_bytes(wr, BYTES_OF(status->audit_head));
+    wr_bytes(wr, BYTES_OF(status->pcr16));
+    wr_u32(wr, status->accounts_open);
+    wr_u32(wr, status->accounts_slots);
+    wr_u8(wr, status->keysets_open);
+    for (size_t i = 0; i < status->keysets_open && i < CONFIG_KEYSETS; i++) {
+        id_write(wr, &status->keyset[i]);
+        wr_var8(wr, status->keyset_name[i]);
+    }
+}
+
+struct err msg_read_status(struct msg_status *out, struct rd *rd)
+{
+    out->phase = rd_u8(rd);
+    out->boot = id_read(rd);
+    out->now_ms = rd_u64(rd);
+    out->sequence = rd_u64(rd);
+    rd_copy(rd, out->audit_head, sizeof(out->audit_head));
+    rd_copy(rd, out->pcr16, sizeof(out->pcr16));
+    out->accounts_open = rd_u32(rd);
+    out->accounts_slots = rd_u32(rd);
+    out->keysets_open = rd_u8(rd);
+    ENSURE(out->keysets_open <= CONFIG_KEYSETS, ERR_MALFORMED, "keysets: expected at most 16");
+    for (size_t i = 0; i < out->keysets_open; i++) {
+        out->keyset[i] = id_read(rd);
+        out->keyset_name[i] = rd_var8(rd, NAME_BYTES_MAX);
+    }
+    TRY(rd_end(rd));
+    ENSURE(out->phase == PHASE_UNCONFIGURED || out->phase == PHASE_CONFIGURED ||
+               out->phase == PHASE_READY,
+           ERR_MALFORMED, "phase: expected 1, 2 or 4");
+    return OK;
+}
+
+void msg_write_keyset_create(struct wr *wr, const struct msg_keyset_create *m)
+{
+    wr_var8(wr, m->name);
+    wr_var8(wr, m->nonce);
+}
+
+struct err msg_read_keyset_create(struct msg_keyset_create *out, struct rd *rd)
+{
+    out->name = rd_var8(rd, NAME_BYTES_MAX);
+    out->nonce = rd_var8(rd, NONCE_BYTES_MAX);
+    return rd_end(rd);
+}
+
+void msg_write_step(struct wr *wr, const struct msg_step *m)
+{
+    wr_u8(wr, (uint8_t)m->kind);
+    wr_u64(wr, m->operation);
+    wr_var16(wr, m->cmk);
+    wr_var8(wr, m->name);
+    wr_var16(wr, m->blob);
+    wr_var16(wr, m->document);
+    id_write(wr, &m->keyset);
+    wr_var16(wr, m->record);
+}
+
+struct err msg_read_step(struct msg_step *out, struct rd *rd)
+{
+    uint8_t kind = rd_u8(rd);
+
+    out->operation = rd_u64(rd);
+    out->cmk = rd_var16(rd, ARN_BYTES_MAX);
+    out->name = rd_var8(rd, NAME_BYTES_MAX);
+    out->blob = rd_var16(rd, KMS_BLOB_MAX);
+    out->document = rd_var16(rd, DOCUMENT_MAX);
+    out->keyset = id_read(rd);
+    out->record = rd_var16(rd, KEYSET_BYTES_MAX);
+    TRY(rd_end(rd));
+    ENSURE(kind <= MSG_STEP_DECRYPT, ERR_MALFORMED, "step: expected the kind 0, 1 or 2");
+    out->kind = (enum msg_step_kind)kind;
+    return OK;
+}
+
+void msg_write_kms_answer(struct wr *wr, const struct msg_kms_answer *m)
+{
+    wr_u64(wr, m->operation);
+    wr_var16(wr, m->cmk);
+    wr_var16(wr, m->blob);
+    wr_var16(wr, m->cms);
+}
+
+struct err msg_read_kms_answer(struct msg_kms_answer *out, struct rd *rd)
+{
+    out->operation = rd_u64(rd);
+    out->cmk = rd_var16(rd, ARN_BYTES_MAX);
+    out->blob = rd_var16(rd, KMS_BLOB_MAX);
+    out->cms = rd_var16(rd, KMS_BLOB_MAX);
+    return rd_end(rd);
+}
+
+void msg_write_account_create(struct wr *wr, const struct msg_account_create *m)
+{
+    id_write(wr, &m->keyset);
+    wr_var16(wr, m->policy);
+    wr_var16(wr, m->authorisers);
+    wr_var8(wr, m->nonce);
+}
+
+struct err msg_read_account_create(struct msg_account_create *out, struct rd *rd)
+{
+    out->keyset = id_read(rd);
+    out->policy = rd_var16(rd, POLICY_BYTES_MAX);
+    out->authorisers = rd_var16(rd, POLICY_BYTES_MAX);
+    out->nonce = rd_var8(rd, NONCE_BYTES_MAX);
+    return rd_end(rd);
+}
+
+void msg_write_created(struct wr *wr, const struct msg_created *m)
+{
+    wr_var16(wr, m->record);
+    wr_var16(wr, m->document);
+}
+
+struct err msg_read_created(struct msg_created *out, struct rd *rd)
+{
+    out->record = rd_var16(rd, RECORD_BYTES_MAX);
+    out->document = rd_var16(rd, DOCUMENT_MAX);
+    return rd_end(rd);
+}
+
+void msg_write_account(struct wr *wr, const struct msg_account *m)
+{
+    id_write(wr, &m->id);
+    wr_bytes(wr, BYTES_OF(m->address));
+}
+
+struct err msg_read_account(struct msg_account *out, struct rd *rd)
+{
+    out->id = id_read(rd);
+    rd_copy(rd, out->address, sizeof(out->address));
+    return rd_end(rd);
+}
+
+void msg_write_sign_tx(struct wr *wr, const struct msg_sign_tx *m)
+{
+    id_write(wr, &m->account);
+    wr_var32(wr, m->record);
+    wr_var32(wr, m->payload);
+    wr_var16(wr, m->approvals);
+}
+
+struct err msg_read_sign_tx(struct msg_sign_tx *out, struct rd *rd)
+{
+    out->account = id_read(rd);
+    out->record = rd_var32(rd, RECORD_BYTES_MAX);
+    out->payload = rd_var32(rd, TX_PAYLOAD_MAX);
+    out->approvals = rd_var16(rd, 0);
+    return rd_end(rd);
+}
+
+void msg_write_signed(struct wr *wr, const struct msg_signed *m)
+{
+    wr_bytes(wr, BYTES_OF(m->address));
+    wr_bytes(wr, BYTES_OF(m->signature));
+}
+
+struct err msg_read_signed(struct msg_signed *out, struct rd *rd)
+{
+    rd_copy(rd, out->address, sizeof(out->address));
+    rd_copy(rd, out->signature, sizeof(out->signature));
+    TRY(rd_end(rd));
+    ENSURE(out->signature[64] <= 1, ERR_MALFORMED, "signature: expected a parity of 0 or 1");
+    return OK;
+}

@@ -1,0 +1,140 @@
+// SPDX-License-Identifier: Apache-2.0
+// Receipts: the enclave's user_data, and the check that an outsider makes. The checking side trusts
+// the pinned root, the PCR values of its trust file and nothing else; every comparison is against
+// bytes that it computed itself from the record, never against what the parent says.
+#include "proto/receipt.h"
+
+#include "proto/tag.h"
+
+static void write_tagged_hash(struct wr *wr, const char *tag, struct bytes what)
+{
+    uint8_t hash[32];
+
+    tag_hash(hash, tag, &what, 1);
+    wr_str(wr, tag);
+    wr_u8(wr, 0);
+    wr_bytes(wr, BYTES_OF(hash));
+}
+
+void receipt_write_record(struct wr *wr, struct bytes record_public)
+{
+    write_tagged_hash(wr, TAG_RECEIPT, record_public);
+}
+
+void receipt_write_keyset(struct wr *wr, struct bytes keyset_public)
+{
+    write_tagged_hash(wr, TAG_KEYSET, keyset_public);
+}
+
+void receipt_write_status(struct wr *wr, const struct receipt_status *status)
+{
+    wr_str(wr, status->phase == PHASE_UNCONFIGURED ? TAG_UNCONFIGURED : TAG_STATUS);
+    wr_u8(wr, 0);
+    wr_u8(wr, status->phase);
+    id_write(wr, &status->boot);
+    wr_u64(wr, status->sequence);
+    wr_bytes(wr, BYTES_OF(status->audit_head));
+    wr_u8(wr, status->anchor);
+}
+
+static bool pcr_is(const struct attest *doc, unsigned index, const uint8_t *expected)
+{
+    return (doc->pcr_present & 1U << index) != 0 &&
+           bytes_equal(BYTES_OF(doc->pcr[index]), bytes_of(expected, ATTEST_PCR_BYTES));
+}
+
+static FALLIBLE check_code(const struct receipt_trust *trust, const struct attest *doc)
+{
+    for (size_t i = 0; i < trust->pcr0_len; i++)
+        if (pcr_is(doc, 0, trust->pcr0[i]))
+            return OK;
+    return FAIL(ERR_UNTRUSTED, "PCR0: another program than the trusted ones");
+}
+
+// What all documents have in common, after their signature.
+static FALLIBLE check_identity(const struct receipt_trust *trust, const struct attest *doc,
+                               struct bytes nonce)
+{
+    TRY(check_code(trust, doc));
+    ENSURE(!trust->pcr16 || pcr_is(doc, 16, trust->pcr16), ERR_UNTRUSTED,
+           "PCR16: another configuration than the trusted one");
+    ENSURE(!doc->has_public_key, ERR_UNTRUSTED, "public_key: expected none in this document");
+    ENSURE(doc->has_user_data, ERR_UNTRUSTED, "user_data: expected a Cloister structure");
+    ENSURE(!nonce.p || bytes_equal(nonce, doc->has_nonce ? doc->nonce : BYTES_NONE), ERR_UNTRUSTED,
+           "nonce: another one than was asked for");
+    return OK;
+}
+
+// A receipt, judged at its own time: it stays valid after the certificates of its day expired.
+static FALLIBLE check_receipt(const struct receipt_trust *trust, struct bytes document,
+                              struct bytes nonce, struct bytes user_data)
+{
+    struct attest doc;
+
+    TRY(attest_verify(&doc, document, trust->root_der, 0, trust->allow_debug));
+    TRY(check_identity(trust, &doc, nonce));
+    ENSURE(bytes_equal(doc.user_data, user_data), ERR_UNTRUSTED,
+           "user_data: the receipt belongs to another record");
+    return OK;
+}
+
+struct err receipt_check_record(const struct receipt_trust *trust, const struct record *record,
+                                struct bytes document, struct bytes nonce)
+{
+    uint8_t expected[ATTEST_USER_MAX];
+    struct wr wr = WR_OF(expected);
+
+    receipt_write_record(&wr, record->public_bytes);
+    TRY(wr_end(&wr));
+    return check_receipt(trust, document, nonce, wr_done(&wr));
+}
+
+struct err receipt_check_keyset(const struct receipt_trust *trust, const struct keyset *keyset,
+                                struct bytes document, struct bytes nonce)
+{
+    uint8_t public[KEYSET_BYTES_MAX];
+    uint8_t expected[ATTEST_USER_MAX];
+    struct wr fields = WR_OF(public);
+    struct wr wr = WR_OF(expected);
+
+    keyset_write_public(&fields, keyset);
+    TRY(wr_end(&fields));
+    receipt_write_keyset(&wr, wr_done(&fields));
+    TRY(wr_end(&wr));
+    return check_receipt(trust, document, nonce, wr_done(&wr));
+}
+
+// Reads user_data of a status document, under the tag that belongs to its phase.
+static FALLIBLE read_status(struct receipt_status *out, struct bytes user_data)
+{
+    bool unconfigured = bytes_equal(bytes_take(user_data, sizeof(TAG_UNCONFIGURED)),
+                                    bytes_of(TAG_UNCONFIGURED, sizeof(TAG_UNCONFIGURED)));
+    bool configured = bytes_equal(bytes_take(user_data, sizeof(TAG_STATUS)),
+                                  bytes_of(TAG_STATUS, sizeof(TAG_STATUS)));
+    struct rd rd =
+        rd_of(bytes_skip(user_data, unconfigured ? sizeof(TAG_UNCONFIGURED) : sizeof(TAG_STATUS)));
+
+    ENSURE(unconfigured || configured, ERR_UNTRUSTED, "user_data: expected a status document");
+    out->phase = rd_u8(&rd);
+    out->boot = id_read(&rd);
+    out->sequence = rd_u64(&rd);
+    rd_copy(&rd, out->audit_head, sizeof(out->audit_head));
+    out->anchor = rd_u8(&rd);
+    TRY(rd_end(&rd));
+    ENSURE(unconfigured ? out->phase == PHASE_UNCONFIGURED
+                        : out->phase == PHASE_CONFIGURED || out->phase == PHASE_READY,
+           ERR_UNTRUSTED, "user_data: phase does not fit its tag");
+    ENSURE(out->anchor <= CONFIG_ANCHOR_DYNAMODB, ERR_UNSUPPORTED, "user_data: unknown anchor");
+    return OK;
+}
+
+struct err receipt_check_status(const struct receipt_trust *trust, struct bytes document,
+                                struct bytes nonce, uint64_t now_ms, struct receipt_status *out)
+{
+    struct attest doc;
+
+    TRY(attest_verify(&doc, document, trust->root_der, now_ms, trust->allow_debug));
+    TRY(attest_fresh(&doc, now_ms));
+    TRY(check_identity(trust, &doc, nonce));
+    return read_status(out, doc.user_data);
+}
