@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: Apache-2.0
+// The enclave's one program in its three roles: without argument PID 1, which starts it again as
+// `vault` and as `front` with the descriptors of supervise.h. Takes no option, reads no
+// environment and no file.
+#include "base/must.h"
+#include "crypto/anchors.h"
+#include "enclave/env.h"
+#include "enclave/sandbox.h"
+#include "enclave/supervise.h"
+#include "front/front.h"
+#include "vault/vault.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+static struct err main_vault(void)
+{
+    struct vault_env env = {
+        .nsm_call = env_this.nsm_call,
+        .nsm_fd = SUPERVISE_VAULT_NSM,
+        .supervisor_fd = SUPERVISE_VAULT_SUPERVISOR,
+        .refuse_zero_pcr0 = !anchors_this.development,
+        .seal = sandbox_enter_vault,
+    };
+
+    return vault_run(&env);
+}
+
+static struct err main_front(void)
+{
+    bool has_dial = fcntl(SUPERVISE_FRONT_DIAL, F_GETFD) >= 0;
+    struct front_env env = {
+        .vault_fd = SUPERVISE_FRONT_VAULT,
+        .listen_fd = SUPERVISE_FRONT_LISTEN,
+        .dial_fd = has_dial ? SUPERVISE_FRONT_DIAL : -1,
+        .dial = env_this.dial,
+        .anchors = &anchors_this,
+        .seal = sandbox_enter_front,
+    };
+
+    return front_run(&env);
+}
+
+static struct err main_role(const char *role)
+{
+    if (!role)
+        return supervise_run();
+    if (strcmp(role, "vault") == 0)
+        return main_vault();
+    ENSURE(strcmp(role, "front") == 0, ERR_UNSUPPORTED, "this program takes no arguments");
+    return main_front();
+}
+
+int main(int argc, char **argv)
+{
+    struct err err;
+
+    (void)clearenv();
+    (void)signal(SIGPIPE, SIG_IGN);
+    err = main_role(argc > 1 ? argv[1] : NULL);
+    if (err.code)
+        fprintf(stderr, "event %s ends: %s: %s (%s:%u)\n", argc > 1 ? argv[1] : "init",
+                err_name(err.code), err_text(err), err.file, err.line);
+    return err.code ? 1 : 0;
+}

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: Apache-2.0
+// What vault and front give up before they read their first byte: root, capabilities, core dumps,
+// new privileges, and every system call that their table does not name. A forbidden call ends the
+// process. Who may include it: main.c.
+#pragma once
+
+#include "base/err.h"
+
+#define SANDBOX_UID_VAULT 61001U
+#define SANDBOX_UID_FRONT 61002U
+
+// For all threads of the calling process, which must be root. ERR_IO names what failed.
+FALLIBLE sandbox_enter_vault(void);
+FALLIBLE sandbox_enter_front(void);
