@@ -6,6 +6,9 @@
 #include "base/err.h"
 #include "base/wr.h"
 
+// The only protected header there is: {1: -35}.
+#define COSE_HEADER_ES384 BYTES_LIT("\xa1\x01\x38\x22")
+
 struct cose {
     struct bytes protected_header; // as received, inside its byte string
     struct bytes payload;

@@ -17,7 +17,7 @@ FALLIBLE ecdsa_check(const struct seckey *key);
 FALLIBLE ecdsa_public(uint8_t out[static ECDSA_PUBLIC_BYTES], const struct seckey *key);
 FALLIBLE ecdsa_sign(uint8_t out[static ECDSA_SIGNATURE_BYTES], const uint8_t digest[static 32],
                     const struct seckey *key);
-// The signer's compressed public key; ERR_UNTRUSTED when the signature is not one.
+// The signer's compressed public key; ERR_UNTRUSTED when the signature is not one or its s is high.
 FALLIBLE ecdsa_recover(uint8_t out[static ECDSA_PUBLIC_BYTES], const uint8_t digest[static 32],
                        const uint8_t signature[static ECDSA_SIGNATURE_BYTES]);
 // The Ethereum address: the last 20 bytes of Keccak-256 of the uncompressed point without its

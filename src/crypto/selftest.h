@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Known-answer tests of every primitive the vault uses, run at boot. A wrong answer ends the
-// program: a processor or library that computes wrongly must not sign.
+// Known-answer tests of every primitive the vault uses, run at boot. After a wrong answer the
+// caller ends the program: a processor or library that computes wrongly must not sign. RSA-OAEP is
+// tried on each new key instead (crypto/openssl/rsa.h).
 #pragma once
 
 #include "base/err.h"

@@ -59,6 +59,8 @@ static FALLIBLE wrap(struct rsa_key **out, EVP_PKEY **pkey)
     return OK;
 }
 
+static bool proves_itself(const struct rsa_key *key);
+
 struct err rsa_key_new(struct rsa_key **out)
 {
     AUTO(ctx_free) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "RSA", NULL);
@@ -69,7 +71,11 @@ struct err rsa_key_new(struct rsa_key **out)
     ENSURE(EVP_PKEY_keygen_init(ctx) == 1 && EVP_PKEY_CTX_set_rsa_keygen_bits(ctx, RSA_BITS) == 1 &&
                EVP_PKEY_keygen(ctx, &pkey) == 1,
            ERR_INTERNAL, "rsa: key generation failed");
-    return wrap(out, &pkey);
+    TRY(wrap(out, &pkey));
+    if (proves_itself(*out))
+        return OK;
+    rsa_key_free(out);
+    return FAIL(ERR_INTERNAL, "rsa: the new key does not open what it sealed");
 }
 
 static bool is_ours(const EVP_PKEY *pkey)
@@ -179,4 +185,18 @@ struct err rsa_oaep_seal(uint8_t out[static RSA_MODULUS_BYTES], struct bytes spk
     ENSURE(EVP_PKEY_encrypt(ctx, out, &n, in.p, in.n) == 1 && n == RSA_MODULUS_BYTES, ERR_MALFORMED,
            "rsa: expected at most 190 bytes and a usable public key");
     return OK;
+}
+
+// One block sealed and opened: a new key must fit itself, and OAEP must work on this processor.
+static bool proves_itself(const struct rsa_key *key)
+{
+    uint8_t spki[RSA_SPKI_BYTES];
+    uint8_t sealed[RSA_MODULUS_BYTES];
+    uint8_t opened[8];
+    size_t n = 0;
+
+    return rsa_key_spki(key, spki).code == ERR_NONE &&
+           rsa_oaep_seal(sealed, BYTES_OF(spki), BYTES_LIT("pairwise")).code == ERR_NONE &&
+           rsa_oaep_open(key, opened, sizeof(opened), &n, BYTES_OF(sealed)).code == ERR_NONE &&
+           bytes_equal(bytes_of(opened, n), BYTES_LIT("pairwise"));
 }

@@ -1,0 +1,249 @@
+// SPDX-License-Identifier: Apache-2.0
+// The certificate path of an attestation document. Our own checks of every certificate come first
+// (profile, names, the pinned root), so that libcrypto's path building (RFC 5280 6) only ever sees
+// P-384 and cannot be kept busy; afterwards the path it found must be the one in the document, in
+// its order. Key identifiers are not asked for: AWS left them out of some certificates. CRLs are
+// not read: AWS says not to, the leaf lives three hours.
+#include "crypto/openssl/x509.h"
+
+#include "base/must.h"
+
+#include <limits.h>
+#include <openssl/ec.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
+
+#define CERTS_MAX      (X509_CHAIN_MAX + 1) // the bundle and the leaf
+#define DER_BYTES_MAX  4096
+#define SCALAR_BYTES   48
+#define VERSION_3      2 // as X.509 counts
+#define UNWANTED_FLAGS (EXFLAG_INVALID | EXFLAG_CRITICAL)
+
+// The certificates of a path, root first, leaf last.
+struct chain {
+    X509 *cert[CERTS_MAX];
+    size_t len;
+};
+
+static void chain_free(struct chain *chain)
+{
+    for (size_t i = 0; i < chain->len; i++)
+        X509_free(chain->cert[i]);
+    ERR_clear_error();
+}
+
+static void cert_free(X509 **cert)
+{
+    X509_free(*cert);
+    ERR_clear_error();
+}
+
+static void store_free(X509_STORE **store)
+{
+    X509_STORE_free(*store);
+}
+
+static void store_ctx_free(X509_STORE_CTX **ctx)
+{
+    X509_STORE_CTX_free(*ctx);
+    ERR_clear_error();
+}
+
+// Frees the stack only: the certificates belong to the chain.
+static void stack_free(STACK_OF(X509) * *stack)
+{
+    sk_X509_free(*stack);
+}
+
+static void md_ctx_free(EVP_MD_CTX **ctx)
+{
+    EVP_MD_CTX_free(*ctx);
+    ERR_clear_error();
+}
+
+static void sig_free(ECDSA_SIG **sig)
+{
+    ECDSA_SIG_free(*sig);
+}
+
+static void der_free(uint8_t **der)
+{
+    OPENSSL_free(*der);
+}
+
+static FALLIBLE read_chain(struct chain *chain, const struct x509_path *path);
+static FALLIBLE check_profile(X509 *cert, bool is_ca);
+static FALLIBLE check_names(const struct chain *chain);
+static FALLIBLE check_by_libcrypto(const struct chain *chain, uint64_t at_ms);
+
+struct err x509_check_path(const struct x509_path *path, uint64_t at_ms)
+{
+    AUTO(chain_free) struct chain chain = { 0 };
+
+    ENSURE(path->bundle_len > 0 && path->bundle_len <= X509_CHAIN_MAX, ERR_UNTRUSTED,
+           "certificate path: expected 1 to 8 authorities");
+    ENSURE(path->root.n > 0 && bytes_equal(path->bundle[0], path->root), ERR_UNTRUSTED,
+           "certificate path: does not begin at the pinned root");
+    TRY(read_chain(&chain, path));
+    for (size_t i = 0; i < chain.len; i++)
+        TRY(check_profile(chain.cert[i], i + 1 < chain.len));
+    TRY(check_names(&chain));
+    return check_by_libcrypto(&chain, at_ms);
+}
+
+static FALLIBLE read_cert(X509 **out, struct bytes der)
+{
+    const uint8_t *p = der.p;
+
+    ENSURE(der.n > 0 && der.n <= DER_BYTES_MAX, ERR_UNTRUSTED,
+           "certificate: expected at most 4096 bytes");
+    *out = d2i_X509(NULL, &p, (long)der.n);
+    ENSURE(*out && p == der.p + der.n, ERR_UNTRUSTED,
+           "certificate: expected one X.509 certificate and nothing after it");
+    return OK;
+}
+
+static FALLIBLE read_chain(struct chain *chain, const struct x509_path *path)
+{
+    for (size_t i = 0; i <= path->bundle_len; i++) {
+        chain->len = i + 1; // counted first, for chain_free
+        TRY(read_cert(&chain->cert[i], i < path->bundle_len ? path->bundle[i] : path->leaf));
+    }
+    return OK;
+}
+
+// The curve as written in the key's own parameters: a curve spelled out in numbers is refused, even
+// when the numbers are P-384's (CVE-2020-0601).
+static bool is_p384(const X509 *cert)
+{
+    X509_ALGOR *algorithm = NULL;
+    const void *curve = NULL;
+    int type = 0;
+
+    if (X509_PUBKEY_get0_param(NULL, NULL, NULL, &algorithm, X509_get_X509_PUBKEY(cert)) != 1)
+        return false;
+    X509_ALGOR_get0(NULL, &type, &curve, algorithm);
+    return type == V_ASN1_OBJECT && OBJ_obj2nid(curve) == NID_secp384r1 &&
+           X509_get0_pubkey(cert) != NULL;
+}
+
+static FALLIBLE check_profile(X509 *cert, bool is_ca)
+{
+    uint32_t flags = X509_get_extension_flags(cert);
+    uint32_t usage = flags & EXFLAG_KUSAGE ? X509_get_key_usage(cert) : 0;
+
+    ENSURE(X509_get_version(cert) == VERSION_3 && !(flags & UNWANTED_FLAGS), ERR_UNTRUSTED,
+           "certificate: expected X.509 version 3 with known critical extensions only");
+    ENSURE(is_p384(cert), ERR_UNTRUSTED, "certificate: expected a P-384 key");
+    ENSURE(X509_get_signature_nid(cert) == NID_ecdsa_with_SHA384, ERR_UNTRUSTED,
+           "certificate: expected a signature by ecdsa-with-SHA384");
+    ENSURE(flags & EXFLAG_BCONS && !(flags & EXFLAG_CA) == !is_ca, ERR_UNTRUSTED,
+           "certificate: its basicConstraints do not fit its place in the path");
+    ENSURE(usage & (is_ca ? KU_KEY_CERT_SIGN : KU_DIGITAL_SIGNATURE), ERR_UNTRUSTED,
+           "certificate: its keyUsage does not fit its place in the path");
+    return OK;
+}
+
+static bool names_equal(const X509_NAME *a, const X509_NAME *b)
+{
+    const uint8_t *a_der = NULL;
+    const uint8_t *b_der = NULL;
+    size_t a_len = 0;
+    size_t b_len = 0;
+
+    if (X509_NAME_get0_der(a, &a_der, &a_len) != 1 || X509_NAME_get0_der(b, &b_der, &b_len) != 1)
+        return false;
+    return bytes_equal(bytes_of(a_der, a_len), bytes_of(b_der, b_len));
+}
+
+// Issuer and subject as raw DER: libcrypto compares names without regard to case and blanks.
+static FALLIBLE check_names(const struct chain *chain)
+{
+    for (size_t i = 0; i < chain->len; i++) {
+        const X509 *issuer = chain->cert[i ? i - 1 : 0];
+
+        ENSURE(names_equal(X509_get_issuer_name(chain->cert[i]), X509_get_subject_name(issuer)),
+               ERR_UNTRUSTED, "certificate path: a certificate does not follow its issuer");
+    }
+    return OK;
+}
+
+static FALLIBLE verdict(const struct chain *chain, X509_STORE_CTX *ctx, int verified)
+{
+    int error = X509_STORE_CTX_get_error(ctx);
+    STACK_OF(X509) *found = X509_STORE_CTX_get0_chain(ctx);
+
+    ENSURE(error != X509_V_ERR_CERT_HAS_EXPIRED && error != X509_V_ERR_CERT_NOT_YET_VALID,
+           ERR_EXPIRED, "certificate path: a certificate is not valid at that time");
+    ENSURE(verified == 1 && error == X509_V_OK, ERR_UNTRUSTED,
+           "certificate path: a signature or constraint does not verify");
+    // libcrypto may leave out or reorder certificates; the document's own order must be the path.
+    ENSURE(found && sk_X509_num(found) == (int)chain->len, ERR_UNTRUSTED,
+           "certificate path: not every certificate is part of it");
+    for (size_t i = 0; i < chain->len; i++)
+        ENSURE(X509_cmp(sk_X509_value(found, (int)(chain->len - 1 - i)), chain->cert[i]) == 0,
+               ERR_UNTRUSTED, "certificate path: not in order");
+    return OK;
+}
+
+static FALLIBLE check_by_libcrypto(const struct chain *chain, uint64_t at_ms)
+{
+    AUTO(stack_free) STACK_OF(X509) *between = sk_X509_new_null();
+    AUTO(store_free) X509_STORE *store = X509_STORE_new();
+    AUTO(store_ctx_free) X509_STORE_CTX *ctx = X509_STORE_CTX_new();
+    X509_VERIFY_PARAM *param;
+
+    ENSURE(between && store && ctx, ERR_INTERNAL, "certificate path: no memory");
+    ENSURE(X509_STORE_add_cert(store, chain->cert[0]) == 1, ERR_INTERNAL,
+           "certificate path: the root is not taken");
+    for (size_t i = 1; i + 1 < chain->len; i++)
+        ENSURE(sk_X509_push(between, chain->cert[i]) > 0, ERR_INTERNAL,
+               "certificate path: no memory");
+    ENSURE(X509_STORE_CTX_init(ctx, store, chain->cert[chain->len - 1], between) == 1, ERR_INTERNAL,
+           "certificate path: libcrypto does not start");
+    param = X509_STORE_CTX_get0_param(ctx);
+    X509_VERIFY_PARAM_set_time(param, (time_t)(at_ms / 1000));
+    X509_VERIFY_PARAM_set_depth(param, X509_CHAIN_MAX);
+    return verdict(chain, ctx, X509_verify_cert(ctx));
+}
+
+// The DER form (RFC 3279 2.2.3) of r || s, which libcrypto's verification wants.
+static FALLIBLE signature_to_der(uint8_t **out, size_t *n, const uint8_t signature[static 96])
+{
+    AUTO(sig_free) ECDSA_SIG *sig = ECDSA_SIG_new();
+    BIGNUM *r = BN_bin2bn(signature, SCALAR_BYTES, NULL);
+    BIGNUM *s = BN_bin2bn(signature + SCALAR_BYTES, SCALAR_BYTES, NULL);
+    int len;
+
+    if (!sig || !r || !s || ECDSA_SIG_set0(sig, r, s) != 1) {
+        BN_free(r);
+        BN_free(s);
+        return FAIL(ERR_INTERNAL, "signature: no memory");
+    }
+    len = i2d_ECDSA_SIG(sig, out);
+    ENSURE(len > 0, ERR_INTERNAL, "signature: no memory");
+    *n = (size_t)len;
+    return OK;
+}
+
+struct err x509_check_es384(struct bytes certificate, struct bytes signed_bytes,
+                            const uint8_t signature[static 96])
+{
+    AUTO(cert_free) X509 *cert = NULL;
+    AUTO(md_ctx_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    AUTO(der_free) uint8_t *der = NULL;
+    size_t n = 0;
+
+    TRY(read_cert(&cert, certificate));
+    ENSURE(is_p384(cert), ERR_UNTRUSTED, "certificate: expected a P-384 key");
+    TRY(signature_to_der(&der, &n, signature));
+    ENSURE(ctx && EVP_DigestVerifyInit_ex(ctx, NULL, "SHA384", NULL, NULL, X509_get0_pubkey(cert),
+                                          NULL) == 1,
+           ERR_INTERNAL, "signature: libcrypto does not start");
+    ENSURE(EVP_DigestVerify(ctx, der, n, signed_bytes.p, signed_bytes.n) == 1, ERR_UNTRUSTED,
+           "signature: is not the certificate's over these bytes");
+    return OK;
+}
