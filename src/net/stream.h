@@ -10,14 +10,17 @@ struct stream; // owns the descriptor and the TLS state
 
 // Takes over `fd` (also on failure). No TLS.
 FALLIBLE stream_new(struct stream **out, int fd);
-// TLS client: handshake until the deadline; the certificate must carry `host` as DNS SAN (exact,
-// no wildcard across labels) and be valid at `now_s` (Unix seconds; 0: the system's clock).
+// TLS client: handshake until the deadline; the certificate must carry `host` as DNS SAN (as
+// exactly as the context says, see net/tls.h) and be valid at `now_s` (Unix seconds; 0: the
+// system's clock). ERR_UNTRUSTED, ERR_EXPIRED, ERR_MALFORMED for a failed handshake; ERR_CLOSED,
+// ERR_TIMEOUT.
 FALLIBLE stream_new_tls(struct stream **out, int fd, struct tls_context *context, const char *host,
                         uint64_t now_s, struct deadline until);
 // TLS server side.
 FALLIBLE stream_accept_tls(struct stream **out, int fd, struct tls_context *context,
                            struct deadline until);
-// At least one byte, at most cap. *n is 0 at the end of the stream.
+// At least one byte, at most cap (not 0). *n is 0 at the end of the stream; under TLS an end
+// without close_notify is ERR_CLOSED, since anybody on the way can cause it.
 FALLIBLE stream_read(struct stream *s, uint8_t *out, size_t cap, size_t *n, struct deadline until);
 FALLIBLE stream_write(struct stream *s, struct bytes b, struct deadline until);
 // True when the peer has closed or sent something unasked: an idle connection not to be reused.

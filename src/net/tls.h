@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // TLS contexts over libssl: TLS 1.2 and 1.3, AEAD suites with forward secrecy, no compression, no
-// renegotiation. Clients verify the chain to roots given as DER, and one exact DNS SAN.
+// renegotiation. Clients verify the chain to their roots and that a DNS SAN is the host they meant.
 #pragma once
 
 #include "base/bytes.h"
@@ -8,10 +8,13 @@
 
 struct tls_context; // SSL_CTX
 
-// A client that trusts exactly these roots (DER, at least one).
+// A client that trusts exactly these roots (DER, at least one) and exact names, no wildcards.
+// ERR_MALFORMED when one is no certificate.
 FALLIBLE tls_client_new(struct tls_context **out, const struct bytes *roots, size_t count);
-// A client that trusts the system's roots (JSON-RPC nodes on https).
+// A client that trusts the system's roots (JSON-RPC nodes on https); a name may be covered by a
+// wildcard for its whole leftmost label.
 FALLIBLE tls_client_new_system(struct tls_context **out);
-// A server with a PEM certificate chain and key (files).
+// A server with a PEM certificate chain and key (files). ERR_IO when one cannot be read,
+// ERR_MISMATCH when they do not belong together.
 FALLIBLE tls_server_new(struct tls_context **out, const char *chain_path, const char *key_path);
 void tls_context_free(struct tls_context **context);
