@@ -17,7 +17,7 @@
 
 #define CHILD_FDS       3
 #define FIRST_CHILD_FD  3
-#define HIGH_FD         64 // inherited descriptors wait here while their final numbers are made free
+#define HIGH_FD         64 // where descriptors wait while their final numbers are made free
 #define HANDOVER_MS     5000
 #define FRONT_PAUSE_MS  100 // a front that dies at once is not restarted in a tight loop
 #define FRONT_PAUSE_MAX 5000

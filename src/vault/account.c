@@ -137,7 +137,7 @@ struct err account_slot_of_record(struct state *state, struct bytes bytes,
     TRY(record_belongs(state, &record, &keyset));
     sha2_256(hash, bytes);
     *out = accounts_find(&state->secret->accounts, &record.id);
-    if (*out && memcmp((*out)->record_hash, hash, sizeof(hash)) == 0)
+    if (*out && ct_equal(BYTES_OF((*out)->record_hash), BYTES_OF(hash)))
         return OK;
     TRY(policy_read(&policy, record.policy));
     TRY(slot_open(keyset, &record, &key));

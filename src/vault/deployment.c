@@ -15,7 +15,7 @@ static struct err pcr16_expect(struct state *state, const uint8_t value[static 4
 
     TRY(nsm_describe_pcr(&state->nsm, NSM_PCR_CONFIG, now, &is_locked));
     ENSURE(is_locked == locked, ERR_DEVICE, "PCR16: its lock is not as it must be");
-    ENSURE(memcmp(now, value, sizeof(now)) == 0, ERR_DEVICE,
+    ENSURE(ct_equal(BYTES_OF(now), bytes_of(value, sizeof(now))), ERR_DEVICE,
            "PCR16: its value is not as it must be");
     return OK;
 }
