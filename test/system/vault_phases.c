@@ -1,0 +1,193 @@
+// SPDX-License-Identifier: Apache-2.0
+// Phases of the vault: what is possible before the configuration and before the first keyset, that
+// a dirty PCR16 ends it, and that KMS's answers are checked as far as they can be.
+#include "vaulthost.h"
+
+#include "base/must.h"
+#include "crypto/cms.h"
+#include "crypto/openssl/libcrypto.h"
+#include "emu/nsmdev.h"
+#include "proto/receipt.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+static struct vaulthost host;
+
+static int start(void **context)
+{
+    const char *pki = getenv("CLOISTER_PKI");
+
+    (void)context;
+    must(pki);
+    vaulthost_start(&host, pki);
+    return 0;
+}
+
+static int stop(void **context)
+{
+    (void)context;
+    vaulthost_stop(&host);
+    return 0;
+}
+
+static enum err_code call(uint16_t type, struct bytes body)
+{
+    return vaulthost_call(&host, type, body).verdict.code;
+}
+
+static void test_unconfigured(void **context)
+{
+    static const uint8_t none = 0;
+
+    (void)context;
+    assert_int_equal(call(MSG_STATUS, BYTES_NONE), ERR_NONE);
+    assert_int_equal(call(MSG_ATTESTATION, BYTES_OF(none)), ERR_NONE);
+    for (uint16_t type = MSG_CONFIG; type <= MSG_SIGN_TX; type++)
+        assert_int_equal(call(type, BYTES_OF(none)), ERR_PHASE);
+}
+
+static void test_configured_without_keyset(void **context)
+{
+    (void)context;
+    vaulthost_configure(&host, 1);
+    assert_int_equal(call(MSG_CONFIG, BYTES_NONE), ERR_NONE);
+    assert_int_equal(call(MSG_CONFIGURE, vaulthost_config(1)), ERR_PHASE);
+    assert_int_equal(call(MSG_ACCOUNT_CREATE, BYTES_LIT("x")), ERR_PHASE);
+    assert_int_equal(call(MSG_ACCOUNT_OPEN, BYTES_LIT("x")), ERR_PHASE);
+    assert_int_equal(call(MSG_SIGN_TX, BYTES_LIT("x")), ERR_PHASE);
+    assert_int_equal(call(MSG_KEYSET_CREATE, BYTES_LIT("\x05other\x00")), ERR_NOT_FOUND);
+    assert_int_equal(call(MSG_KEYSET_OPEN, BYTES_LIT("x")), ERR_MALFORMED);
+}
+
+static void test_bad_configurations_change_nothing(void **context)
+{
+    static uint8_t damaged[4096];
+    struct bytes good = vaulthost_config(1);
+
+    (void)context;
+    assert_int_not_equal(call(MSG_CONFIGURE, BYTES_NONE), ERR_NONE);
+    for (size_t n = 0; n < good.n; n++)
+        assert_int_not_equal(call(MSG_CONFIGURE, bytes_take(good, n)), ERR_NONE);
+    memcpy(damaged, good.p, good.n);
+    assert_int_not_equal(call(MSG_CONFIGURE, bytes_of(damaged, good.n + 1)), ERR_NONE);
+    assert_true(vaulthost_alive(&host));
+    vaulthost_configure(&host, 1);
+}
+
+static void test_dirty_pcr16_ends_the_vault(void **context)
+{
+    uint8_t space[256];
+    struct wr wr = WR_OF(space);
+
+    (void)context;
+    // The parent cannot extend a PCR, but a first stage inside the image could have.
+    nsmdev_answer(host.nsm, &wr,
+                  BYTES_LIT("\xa1\x69"
+                            "ExtendPCR\xa2\x65index\x10\x64"
+                            "data\x43"
+                            "abc"));
+    assert_int_equal(call(MSG_STATUS, BYTES_NONE), ERR_CLOSED);
+    usleep(200000);
+    assert_false(vaulthost_alive(&host));
+}
+
+static struct msg_step step_of(const struct vaulthost_answer *answer)
+{
+    struct msg_step step;
+    struct rd rd = rd_of(answer->result);
+
+    must(answer->verdict.code == 0);
+    must(!msg_read_step(&step, &rd).code);
+    return step;
+}
+
+// KMS (or who plays it) answers Decrypt with another data key than GenerateDataKey: no keyset.
+static void test_other_data_key_on_decrypt(void **context)
+{
+    struct vaulthost_answer answer;
+    struct msg_step step;
+
+    (void)context;
+    vaulthost_configure(&host, 1);
+    answer = vaulthost_call(&host, MSG_KEYSET_CREATE, BYTES_LIT("\x04main\x00"));
+    step = step_of(&answer);
+    assert_int_equal(step.kind, MSG_STEP_GENERATE);
+    answer = vaulthost_kms(&host, &step);
+    step = step_of(&answer);
+    assert_int_equal(step.kind, MSG_STEP_DECRYPT);
+    libcrypto_random(host.data_key[0].b, 32);
+    assert_int_equal(vaulthost_kms(&host, &step).verdict.code, ERR_UNTRUSTED);
+    assert_int_equal(vaulthost_kms(&host, &step).verdict.code, ERR_NOT_FOUND);
+}
+
+static void test_other_key_id(void **context)
+{
+    struct vaulthost_answer answer;
+    struct msg_step step;
+
+    (void)context;
+    vaulthost_configure(&host, 1);
+    answer = vaulthost_call(&host, MSG_KEYSET_CREATE, BYTES_LIT("\x04main\x00"));
+    step = step_of(&answer);
+    step.cmk = BYTES_LIT("arn:aws:kms:eu-west-1:999999999999:key/"
+                         "11111111-2222-3333-4444-555555555555");
+    assert_int_equal(vaulthost_kms(&host, &step).verdict.code, ERR_UNTRUSTED);
+}
+
+static void test_keyset_of_another_deployment(void **context)
+{
+    uint8_t record[KEYSET_BYTES_MAX], account[RECORD_BYTES_MAX];
+    struct id id;
+    size_t n, account_len;
+
+    vaulthost_configure(&host, 1);
+    n = vaulthost_keyset(&host, record, &id);
+    account_len = vaulthost_account(&host, &id, account);
+    stop(context);
+    start(context);
+    vaulthost_configure(&host, 2);
+    assert_int_equal(call(MSG_KEYSET_OPEN, bytes_of(record, n)), ERR_MISMATCH);
+    (void)vaulthost_keyset(&host, record, &id);
+    assert_int_equal(call(MSG_ACCOUNT_OPEN, bytes_of(account, account_len)), ERR_MISMATCH);
+}
+
+static void test_account_of_another_keyset(void **context)
+{
+    uint8_t record[KEYSET_BYTES_MAX], account[RECORD_BYTES_MAX];
+    struct id first, second;
+    size_t account_len;
+
+    vaulthost_configure(&host, 1);
+    (void)vaulthost_keyset(&host, record, &first);
+    account_len = vaulthost_account(&host, &first, account);
+    stop(context);
+    start(context);
+    vaulthost_configure(&host, 1);
+    (void)vaulthost_keyset(&host, record, &second);
+    assert_int_equal(call(MSG_ACCOUNT_OPEN, bytes_of(account, account_len)), ERR_NOT_FOUND);
+    // The same record, made to name the other keyset: it does not open.
+    memcpy(account + 2 + 16, second.b, sizeof(second.b));
+    assert_int_equal(call(MSG_ACCOUNT_OPEN, bytes_of(account, account_len)), ERR_CORRUPT);
+}
+
+int main(void)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_unconfigured, start, stop),
+        cmocka_unit_test_setup_teardown(test_configured_without_keyset, start, stop),
+        cmocka_unit_test_setup_teardown(test_bad_configurations_change_nothing, start, stop),
+        cmocka_unit_test_setup_teardown(test_dirty_pcr16_ends_the_vault, start, stop),
+        cmocka_unit_test_setup_teardown(test_other_data_key_on_decrypt, start, stop),
+        cmocka_unit_test_setup_teardown(test_other_key_id, start, stop),
+        cmocka_unit_test_setup_teardown(test_keyset_of_another_deployment, start, stop),
+        cmocka_unit_test_setup_teardown(test_account_of_another_keyset, start, stop),
+    };
+
+    return cmocka_run_group_tests_name("vault phases", tests, NULL, NULL);
+}

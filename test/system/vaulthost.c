@@ -1,0 +1,318 @@
+// SPDX-License-Identifier: Apache-2.0
+#include "vaulthost.h"
+
+#include "base/fd.h"
+#include "base/must.h"
+#include "crypto/cms.h"
+#include "crypto/openssl/libcrypto.h"
+#include "emu/nsmdev.h"
+#include "enclave/env.h"
+#include "proto/policy.h"
+#include "vault/seal.h"
+#include "vault/vault.h"
+
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#define ANSWER_MS 60000
+
+static void check(struct err err)
+{
+    if (err.code)
+        fprintf(stderr, "%s:%u: %s\n", err.file, err.line, err_text(err));
+    must(!err.code);
+}
+
+_Noreturn static void child(int nsm, int supervisor)
+{
+    struct vault_env env = {
+        .nsm_call = env_this.nsm_call,
+        .nsm_fd = nsm,
+        .supervisor_fd = supervisor,
+    };
+    struct err err;
+
+    (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    err = vault_run(&env);
+    if (err.code)
+        fprintf(stderr, "vault: %s (%s:%u)\n", err_text(err), err.file, err.line);
+    exit(err.code ? 1 : 0);
+}
+
+void vaulthost_start(struct vaulthost *host, const char *pki)
+{
+    static const struct nsmdev_options options = {
+        .pcrs = { .image = { 0xAA, 1 }, .application = { 2 }, .role = { 0xBB, 3 } },
+        .region = "eu-west-1",
+        .instance_id = "i-00000000000000001",
+        .module_id = "i-00000000000000001-enc0000000000000001",
+    };
+    struct nsmdev_options with_pki = options;
+    int nsm[2], supervisor[2], channel[2];
+
+    *host = (struct vaulthost) { .channel = -1 };
+    must(socketpair(AF_UNIX, SOCK_STREAM, 0, nsm) == 0);
+    must(socketpair(AF_UNIX, SOCK_STREAM, 0, supervisor) == 0);
+    must(socketpair(AF_UNIX, SOCK_STREAM, 0, channel) == 0);
+    host->pid = fork();
+    must(host->pid >= 0);
+    if (host->pid == 0) {
+        (void)close(nsm[0]);
+        (void)close(supervisor[0]);
+        (void)close(channel[0]);
+        (void)close(channel[1]);
+        child(nsm[1], supervisor[1]);
+    }
+    (void)close(nsm[1]);
+    (void)close(supervisor[1]);
+    check(libcrypto_init());
+    with_pki.pki = pki;
+    check(nsmdev_new(&host->nsm, &with_pki));
+    host->nsm_fd = nsm[0];
+    host->channel = channel[0];
+    check(fd_send_fd(supervisor[0], 'C', channel[1], deadline_in(ANSWER_MS)));
+    (void)close(channel[1]);
+}
+
+void vaulthost_stop(struct vaulthost *host)
+{
+    (void)kill(host->pid, SIGKILL);
+    (void)waitpid(host->pid, NULL, 0);
+    fd_close(&host->channel);
+    fd_close(&host->nsm_fd);
+    nsmdev_free(&host->nsm);
+}
+
+bool vaulthost_alive(struct vaulthost *host)
+{
+    return waitpid(host->pid, NULL, WNOHANG) == 0;
+}
+
+// One NSM request of the vault.
+static void nsm_serve(struct vaulthost *host)
+{
+    uint8_t head[4], request[NSMDEV_REQUEST_MAX], answer[4 + NSMDEV_RESPONSE_MAX];
+    struct wr wr = WR_OF(answer);
+    struct rd rd = rd_of(BYTES_OF(head));
+    size_t n;
+
+    if (fd_read_all(host->nsm_fd, head, 4, deadline_in(ANSWER_MS)).code)
+        return;
+    n = rd_u32(&rd);
+    must(n <= sizeof(request));
+    check(fd_read_all(host->nsm_fd, request, n, deadline_in(ANSWER_MS)));
+    wr_u32(&wr, 0);
+    nsmdev_answer(host->nsm, &wr, bytes_of(request, n));
+    check(wr_end(&wr));
+    n = wr.len - 4;
+    for (unsigned i = 0; i < 4; i++)
+        answer[i] = (uint8_t)(n >> (24 - 8 * i));
+    check(fd_write_all(host->nsm_fd, wr_done(&wr), deadline_in(ANSWER_MS)));
+}
+
+// Serves the vault's NSM requests until it has sent something to us, or ended (false).
+static bool channel_fill(struct vaulthost *host)
+{
+    struct deadline until = deadline_in(ANSWER_MS);
+    ssize_t got;
+
+    for (;;) {
+        struct pollfd fds[2] = { { host->channel, POLLIN, 0 }, { host->nsm_fd, POLLIN, 0 } };
+
+        must(poll(fds, 2, deadline_left_ms(until)) > 0);
+        if (fds[0].revents)
+            break;
+        nsm_serve(host);
+        if (fds[1].revents & POLLHUP)
+            return false;
+    }
+    got = read(host->channel, host->in + host->in_len, sizeof(host->in) - host->in_len);
+    if (got <= 0)
+        return false;
+    if (host->seen)
+        host->seen(host->seen_context, bytes_of(host->in + host->in_len, (size_t)got));
+    host->in_len += (size_t)got;
+    return true;
+}
+
+void vaulthost_send(struct vaulthost *host, struct bytes raw)
+{
+    (void)fd_write_all(host->channel, raw, deadline_in(ANSWER_MS));
+}
+
+struct vaulthost_answer vaulthost_call(struct vaulthost *host, uint16_t type, struct bytes body)
+{
+    static uint8_t message[MSG_HEAD_BYTES + MSG_BODY_MAX + 1];
+    struct wr wr = WR_OF(message);
+    size_t at = msg_begin(&wr, type, ++host->last_id), whole = 0;
+    struct vaulthost_answer out = { 0 };
+    struct msg msg;
+    struct rd rd;
+
+    wr_bytes(&wr, body);
+    msg_end(&wr, at);
+    check(wr_end(&wr));
+    host->in_len = 0;
+    vaulthost_send(host, wr_done(&wr));
+    while (whole == 0) {
+        if (!channel_fill(host)) {
+            out.verdict.code = ERR_CLOSED;
+            return out;
+        }
+        check(msg_next(bytes_of(host->in, host->in_len), &whole, &msg));
+    }
+    must(msg.id == host->last_id && msg.type == (type | MSG_ANSWER) && whole == host->in_len);
+    rd = rd_of(msg.body);
+    out.verdict = msg_read_verdict(&rd);
+    if (out.verdict.code)
+        (void)bytes_to_str(rd_var8(&rd, WHAT_BYTES_MAX), out.text, sizeof(out.text));
+    else
+        out.result = rd.left;
+    must(!rd.bad);
+    return out;
+}
+
+struct bytes vaulthost_config(uint8_t deployment)
+{
+    static uint8_t canonical[4096];
+    static struct config config;
+    struct wr wr = WR_OF(canonical);
+
+    config = (struct config) {
+        .mode = CONFIG_PARENT_TRUSTED,
+        .slashing = CONFIG_PARENT_TRUSTED,
+        .keysets = 1,
+        .keyset[0] = { .name = BYTES_LIT("main"),
+                       .purpose = CONFIG_ACCOUNTS,
+                       .k = 1,
+                       .n = 1,
+                       .cmk = { BYTES_LIT(VAULTHOST_ARN) } },
+        .networks = 1,
+        .network[0] = { BYTES_LIT("dev"), 31337 },
+        .hosts = 1,
+        .host[0] = BYTES_LIT("kms.eu-west-1.amazonaws.com"),
+    };
+    memset(config.deployment.b, deployment, sizeof(config.deployment.b));
+    config_write(&wr, &config);
+    check(wr_end(&wr));
+    check(config_read(&config, wr_done(&wr)));
+    return wr_done(&wr);
+}
+
+void vaulthost_configure(struct vaulthost *host, uint8_t deployment)
+{
+    must(vaulthost_call(host, MSG_CONFIGURE, vaulthost_config(deployment)).verdict.code == 0);
+}
+
+static struct bytes recipient_of(struct bytes document)
+{
+    static struct attest attest;
+
+    check(attest_parse(&attest, document));
+    must(attest.public_key.n == RSA_SPKI_BYTES);
+    return attest.public_key;
+}
+
+struct vaulthost_answer vaulthost_kms(struct vaulthost *host, const struct msg_step *step)
+{
+    static uint8_t cms[CMS_BYTES_MAX], body[MSG_BODY_MAX];
+    struct wr cms_wr = WR_OF(cms), wr = WR_OF(body);
+    uint8_t blob = (uint8_t)host->data_keys;
+    struct msg_kms_answer m = { .operation = step->operation, .cmk = step->cmk };
+
+    if (step->kind == MSG_STEP_GENERATE) {
+        must(host->data_keys < VAULTHOST_DATA_KEYS);
+        libcrypto_random(host->data_key[host->data_keys++].b, 32);
+        m.blob = BYTES_OF(blob);
+    } else {
+        must(step->blob.n == 1);
+        blob = step->blob.p[0];
+    }
+    check(cms_seal(&cms_wr, recipient_of(step->document), BYTES_OF(host->data_key[blob].b), true));
+    m.cms = wr_done(&cms_wr);
+    msg_write_kms_answer(&wr, &m);
+    check(wr_end(&wr));
+    return vaulthost_call(host, MSG_KMS_ANSWER, wr_done(&wr));
+}
+
+static void step_read(struct msg_step *step, const struct vaulthost_answer *answer)
+{
+    struct rd rd = rd_of(answer->result);
+
+    if (answer->verdict.code)
+        fprintf(stderr, "vault refused: %s\n", answer->text);
+    must(answer->verdict.code == 0);
+    check(msg_read_step(step, &rd));
+}
+
+size_t vaulthost_keyset(struct vaulthost *host, uint8_t record[static KEYSET_BYTES_MAX],
+                        struct id *id)
+{
+    static const uint8_t create[] = "\x04main\x00";
+    struct vaulthost_answer answer =
+        vaulthost_call(host, MSG_KEYSET_CREATE, bytes_of(create, sizeof(create) - 1));
+    struct msg_step step;
+    size_t n;
+
+    step_read(&step, &answer);
+    while (step.kind != MSG_STEP_DONE) {
+        answer = vaulthost_kms(host, &step);
+        step_read(&step, &answer);
+    }
+    n = step.record.n;
+    must(n > 0 && n <= KEYSET_BYTES_MAX);
+    memcpy(record, step.record.p, n);
+    *id = step.keyset;
+    answer = vaulthost_call(host, MSG_KEYSET_OPEN, bytes_of(record, n));
+    step_read(&step, &answer);
+    answer = vaulthost_kms(host, &step);
+    step_read(&step, &answer);
+    must(step.kind == MSG_STEP_DONE);
+    return n;
+}
+
+size_t vaulthost_account(struct vaulthost *host, const struct id *keyset,
+                         uint8_t record[static RECORD_BYTES_MAX])
+{
+    uint8_t body[256], policy[8], authorisers[8];
+    struct wr wr = WR_OF(body), policy_wr = WR_OF(policy), authorisers_wr = WR_OF(authorisers);
+    struct msg_account_create m = { .keyset = *keyset };
+    struct vaulthost_answer answer;
+    struct msg_created created;
+    struct rd rd;
+
+    policy_write(&policy_wr, &(struct policy) { POLICY_UNRESTRICTED });
+    policy_write_no_authorisers(&authorisers_wr);
+    m.policy = wr_done(&policy_wr);
+    m.authorisers = wr_done(&authorisers_wr);
+    msg_write_account_create(&wr, &m);
+    answer = vaulthost_call(host, MSG_ACCOUNT_CREATE, wr_done(&wr));
+    must(answer.verdict.code == 0);
+    rd = rd_of(answer.result);
+    check(msg_read_created(&created, &rd));
+    must(created.record.n <= RECORD_BYTES_MAX);
+    memcpy(record, created.record.p, created.record.n);
+    return created.record.n;
+}
+
+void vaulthost_keyset_key(struct vaulthost *host, struct bytes keyset_record, struct seckey *out)
+{
+    struct keyset keyset;
+
+    check(keyset_read(&keyset, keyset_record));
+    check(seal_open_share(out, &host->data_key[keyset.wrap[0].blob.p[0]], &keyset));
+}
+
+void vaulthost_account_key(const struct seckey *keyset_key, struct bytes bytes, struct seckey *out)
+{
+    struct record record;
+
+    check(record_read(&record, bytes));
+    check(seal_open_record(out, keyset_key, &record));
+}

@@ -1,0 +1,58 @@
+// SPDX-License-Identifier: Apache-2.0
+// A vault for tests: vault_run in a process of its own, without the sandbox, with an emulated NSM
+// behind its socket. The test holds the other end of the channel, where a front would be, and
+// stands in for KMS: it knows every data key, so it can unseal whatever the vault sealed.
+#pragma once
+
+#include "base/seckey.h"
+#include "proto/msg.h"
+
+#include <sys/types.h>
+
+#define VAULTHOST_ARN       "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"
+#define VAULTHOST_DATA_KEYS 64
+
+struct vaulthost {
+    pid_t pid;
+    int channel;
+    struct nsmdev *nsm;
+    int nsm_fd;
+    uint8_t in[1 << 19];
+    size_t in_len;
+    uint64_t last_id;
+    struct seckey data_key[VAULTHOST_DATA_KEYS]; // blob i is { i }
+    unsigned data_keys;
+    void (*seen)(void *context, struct bytes received); // every byte the vault sends
+    void *seen_context;
+};
+
+struct vaulthost_answer {
+    struct msg_verdict verdict;
+    char text[WHAT_BYTES_MAX + 1]; // of an error
+    struct bytes result;           // valid until the next call
+};
+
+// Starts everything; ends the test program when it cannot. `pki` is the build's pki directory.
+void vaulthost_start(struct vaulthost *host, const char *pki);
+void vaulthost_stop(struct vaulthost *host);
+// False once the vault's process has ended.
+bool vaulthost_alive(struct vaulthost *host);
+// Sends one message and waits for its answer.
+struct vaulthost_answer vaulthost_call(struct vaulthost *host, uint16_t type, struct bytes body);
+// Sends raw bytes; reads no answer.
+void vaulthost_send(struct vaulthost *host, struct bytes raw);
+
+// The canonical configuration of the tests: one keyset "main" under VAULTHOST_ARN, chain 31337.
+struct bytes vaulthost_config(uint8_t deployment);
+void vaulthost_configure(struct vaulthost *host, uint8_t deployment);
+// Plays KMS for a step: the answer to GenerateDataKey (a new data key) or Decrypt.
+struct vaulthost_answer vaulthost_kms(struct vaulthost *host, const struct msg_step *step);
+// Creates and opens keyset "main"; the record is copied into `record`, its length returned.
+size_t vaulthost_keyset(struct vaulthost *host, uint8_t record[static KEYSET_BYTES_MAX],
+                        struct id *id);
+size_t vaulthost_account(struct vaulthost *host, const struct id *keyset,
+                         uint8_t record[static RECORD_BYTES_MAX]);
+// What the vault keeps secret, by unsealing with the known data key.
+void vaulthost_keyset_key(struct vaulthost *host, struct bytes keyset_record, struct seckey *out);
+void vaulthost_account_key(const struct seckey *keyset_key, struct bytes record,
+                           struct seckey *out);
