@@ -57,6 +57,7 @@ struct err client_call(struct client *client, const struct client_request *reque
 
 static struct err client_connect(struct client *client, struct deadline until)
 {
+    struct stream_peer peer = { client->tls, client->host, client->now_s };
     int fd = -1;
 
     if (client->stream)
@@ -67,7 +68,7 @@ static struct err client_connect(struct client *client, struct deadline until)
         TRY(addr_dial(&fd, &client->addr, until));
     if (!client->tls)
         return stream_new(&client->stream, fd);
-    return stream_new_tls(&client->stream, fd, client->tls, client->host, client->now_s, until);
+    return stream_new_tls(&client->stream, fd, &peer, until);
 }
 
 static struct err client_send(struct client *client, const struct client_request *request,

@@ -373,12 +373,12 @@ static struct err http_measure(size_t *body_len, size_t *used, struct bytes all,
 
         TRY(http_chunk(&size, &line_len, &whole, bytes_skip(all, at)));
         ENSURE(size <= body_max - *body_len, ERR_TOO_LARGE, "HTTP: body is too large");
-        ENSURE(chunks < CHUNKS_MAX, ERR_TOO_LARGE, "HTTP: more than 8192 chunks");
         if (!whole)
             return OK;
         at += line_len;
         if (size == 0)
             break;
+        ENSURE(chunks < CHUNKS_MAX, ERR_TOO_LARGE, "HTTP: more than 8192 chunks");
         *body_len += size;
         at += size + 2;
     }

@@ -166,22 +166,21 @@ static struct err stream_expect(struct stream *s, const char *host, uint64_t now
     return OK;
 }
 
-static struct err stream_connect(struct stream *s, const char *host, uint64_t now_s,
+static struct err stream_connect(struct stream *s, const struct stream_peer *peer,
                                  struct deadline until)
 {
-    TRY(stream_expect(s, host, now_s));
+    TRY(stream_start_tls(s, peer->context));
+    TRY(stream_expect(s, peer->host, peer->now_s));
     return stream_handshake(s, until);
 }
 
-struct err stream_new_tls(struct stream **out, int fd, struct tls_context *context,
-                          const char *host, uint64_t now_s, struct deadline until)
+struct err stream_new_tls(struct stream **out, int fd, const struct stream_peer *peer,
+                          struct deadline until)
 {
     struct err err = stream_make(out, fd);
 
     if (!err.code)
-        err = stream_start_tls(*out, context);
-    if (!err.code)
-        err = stream_connect(*out, host, now_s, until);
+        err = stream_connect(*out, peer, until);
     return stream_give(out, err);
 }
 

@@ -10,12 +10,17 @@ struct stream; // owns the descriptor and the TLS state
 
 // Takes over `fd` (also on failure). No TLS.
 FALLIBLE stream_new(struct stream **out, int fd);
-// TLS client: handshake until the deadline; the certificate must carry `host` as DNS SAN (as
-// exactly as the context says, see net/tls.h) and be valid at `now_s` (Unix seconds; 0: the
-// system's clock). ERR_UNTRUSTED, ERR_EXPIRED, ERR_MALFORMED for a failed handshake; ERR_CLOSED,
-// ERR_TIMEOUT.
-FALLIBLE stream_new_tls(struct stream **out, int fd, struct tls_context *context, const char *host,
-                        uint64_t now_s, struct deadline until);
+// Whom a TLS client means to talk to.
+struct stream_peer {
+    struct tls_context *context;
+    const char *host; // a DNS SAN of its certificate, as exactly as the context says (net/tls.h)
+    uint64_t now_s;   // certificates are judged at these Unix seconds; 0: the system's clock
+};
+
+// TLS client: takes over `fd`, handshake until the deadline. ERR_UNTRUSTED or ERR_EXPIRED for the
+// certificate, ERR_MALFORMED for another failed handshake; ERR_CLOSED, ERR_TIMEOUT.
+FALLIBLE stream_new_tls(struct stream **out, int fd, const struct stream_peer *peer,
+                        struct deadline until);
 // TLS server side.
 FALLIBLE stream_accept_tls(struct stream **out, int fd, struct tls_context *context,
                            struct deadline until);
