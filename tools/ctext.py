@@ -9,6 +9,7 @@ import re
 
 TOKEN = re.compile(
     r'//[^\n]*|/\*.*?\*/|"(?:\\.|[^"\\\n])*"|\'(?:\\.|[^\'\\\n])*\'', re.S)
+TABLE = re.compile(r' +(static const .*|\} \w+\[\w*\]|.*\[\]) = \{$')
 CONTROL = re.compile(r'^( +)(?:\} )?(?:if|else|for|while|do|switch)\b')
 
 
@@ -16,7 +17,7 @@ CONTROL = re.compile(r'^( +)(?:\} )?(?:if|else|for|while|do|switch)\b')
 class Function:
     name: str
     line: int        # of the signature
-    lines: int       # signature to closing brace
+    lines: int       # signature to closing brace, without tables of constants
     parameters: int
     nesting: int
     deepest: int     # the line where that is
@@ -46,7 +47,8 @@ def without_directives(code):
 
 
 def count_parameters(signature):
-    """Top-level commas of the last parenthesised list. `(void)` and `()` have none."""
+    """Top-level commas of the last parenthesised list. `(void)` and `()` have none. A buffer and its
+    `size_t cap`, and a callback and its `void *context`, count as one parameter."""
     start, depth = None, 0
     for i, c in enumerate(signature):
         if c == '(':
@@ -63,7 +65,22 @@ def count_parameters(signature):
         depth += c in '([{'
         depth -= c in ')]}'
         commas += c == ',' and depth == 0
-    return 0 if inner.strip() in ('', 'void') else commas + 1
+    if inner.strip() in ('', 'void'):
+        return 0
+    pairs = len(re.findall(r'\bsize_t cap\b|\bvoid \*\w*context\b', inner))
+    return commas + 1 - pairs
+
+
+def table_lines(lines):
+    """Lines of constants inside a function: a table of cases is data."""
+    count, inside = 0, False
+    for line in lines:
+        if TABLE.match(line):
+            inside = True
+        count += inside
+        if re.match(r' +\};$', line):
+            inside = False
+    return count
 
 
 def function_name(signature):
@@ -91,6 +108,7 @@ def functions(code):
             control = CONTROL.match(lines[i])
             if control and len(control.group(1)) // 4 > nesting:
                 deepest, nesting = i, len(control.group(1)) // 4
-        found.append(Function(function_name(signature), first + 1, last - first + 1,
+        length = last - first + 1 - table_lines(lines[at:last])
+        found.append(Function(function_name(signature), first + 1, length,
                               count_parameters(signature), nesting, deepest + 1))
     return found
