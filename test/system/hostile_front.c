@@ -354,7 +354,7 @@ static void test_broken_framing_ends_the_channel_only(void **context)
     assert_true(vaulthost_alive(&host));
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test(test_every_message_cut_short),
@@ -370,5 +370,6 @@ int main(void)
         cmocka_unit_test(test_broken_framing_ends_the_channel_only),
     };
 
+    vaulthost_main(argc, argv);
     return cmocka_run_group_tests_name("hostile front", tests, setup, teardown);
 }

@@ -176,7 +176,7 @@ static void test_account_of_another_keyset(void **context)
     assert_int_equal(call(MSG_ACCOUNT_OPEN, bytes_of(account, account_len)), ERR_CORRUPT);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_unconfigured, start, stop),
@@ -189,5 +189,6 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_account_of_another_keyset, start, stop),
     };
 
+    vaulthost_main(argc, argv);
     return cmocka_run_group_tests_name("vault phases", tests, NULL, NULL);
 }

@@ -14,6 +14,7 @@
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/prctl.h>
 #include <sys/socket.h>
@@ -29,16 +30,27 @@ static void check(struct err err)
     must(!err.code);
 }
 
+// The vault must be its process's first user of libcrypto, so it gets a fresh image of the program.
 _Noreturn static void child(int nsm, int supervisor)
 {
-    struct vault_env env = {
-        .nsm_call = env_this.nsm_call,
-        .nsm_fd = nsm,
-        .supervisor_fd = supervisor,
-    };
-    struct err err;
+    char nsm_text[16], supervisor_text[16];
 
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+    (void)snprintf(nsm_text, sizeof(nsm_text), "%d", nsm);
+    (void)snprintf(supervisor_text, sizeof(supervisor_text), "%d", supervisor);
+    (void)execl("/proc/self/exe", "vaulthost", nsm_text, supervisor_text, (char *)NULL);
+    _exit(127);
+}
+
+void vaulthost_main(int argc, char **argv)
+{
+    struct vault_env env = { .nsm_call = env_this.nsm_call };
+    struct err err;
+
+    if (argc != 3)
+        return;
+    env.nsm_fd = (int)strtol(argv[1], NULL, 10);
+    env.supervisor_fd = (int)strtol(argv[2], NULL, 10);
     err = vault_run(&env);
     if (err.code)
         fprintf(stderr, "vault: %s (%s:%u)\n", err_text(err), err.file, err.line);
@@ -143,7 +155,9 @@ static bool channel_fill(struct vaulthost *host)
 
 void vaulthost_send(struct vaulthost *host, struct bytes raw)
 {
-    (void)fd_write_all(host->channel, raw, deadline_in(ANSWER_MS));
+    struct err gone = fd_write_all(host->channel, raw, deadline_in(ANSWER_MS));
+
+    (void)gone; // the vault may have closed the channel already: the answer tells
 }
 
 struct vaulthost_answer vaulthost_call(struct vaulthost *host, uint16_t type, struct bytes body)

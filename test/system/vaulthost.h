@@ -32,6 +32,8 @@ struct vaulthost_answer {
     struct bytes result;           // valid until the next call
 };
 
+// First in every main: becomes the vault when the program was started as one, else returns.
+void vaulthost_main(int argc, char **argv);
 // Starts everything; ends the test program when it cannot. `pki` is the build's pki directory.
 void vaulthost_start(struct vaulthost *host, const char *pki);
 void vaulthost_stop(struct vaulthost *host);
