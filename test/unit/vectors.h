@@ -12,7 +12,23 @@
 
 #define VECTORS_FILE_MAX ((size_t)4 << 20)
 
-// The whole file, in memory of its own (never freed: a test program ends soon).
+// Memory for the rest of the program; the list is there for the leak checker.
+static inline uint8_t *vectors_memory(size_t n)
+{
+    struct kept {
+        struct kept *next;
+        uint8_t bytes[];
+    };
+    static struct kept *all;
+    struct kept *kept = malloc(sizeof(*kept) + n);
+
+    assert_non_null(kept);
+    kept->next = all;
+    all = kept;
+    return kept->bytes;
+}
+
+// The whole file.
 static inline struct bytes vectors_read(const char *name)
 {
     const char *folder = getenv("VECTORS_DIR");
@@ -27,21 +43,19 @@ static inline struct bytes vectors_read(const char *name)
         print_message("skipped: no file %s below VECTORS_DIR\n", name);
         skip();
     }
-    p = malloc(VECTORS_FILE_MAX);
-    assert_non_null(p);
+    p = vectors_memory(VECTORS_FILE_MAX);
     n = fread(p, 1, VECTORS_FILE_MAX, file);
     assert_int_equal(fclose(file), 0);
     assert_true(n > 0 && n < VECTORS_FILE_MAX);
     return bytes_of(p, n);
 }
 
-// The bytes of hex digits, in memory of its own.
+// The bytes of hex digits.
 static inline struct bytes unhex(struct bytes digits)
 {
     size_t n = digits.n / 2;
-    uint8_t *p = malloc(n + 1);
+    uint8_t *p = vectors_memory(n + 1);
 
-    assert_non_null(p);
     assert_int_equal(hex_decode(p, n, digits).code, ERR_NONE);
     return bytes_of(p, n);
 }

@@ -108,6 +108,15 @@ struct err rsa_key_from_pem(struct rsa_key **out, struct bytes pem)
     return wrap(out, &pkey);
 }
 
+// Any other exponent is refused: hostile ones are slow (large) or no keys at all (even).
+static bool has_usual_exponent(const uint8_t spki[static RSA_SPKI_BYTES])
+{
+    struct bytes exponent = BYTES_LIT("\x02\x03\x01\x00\x01");
+
+    return bytes_equal(bytes_skip(bytes_of(spki, RSA_SPKI_BYTES), RSA_SPKI_BYTES - exponent.n),
+                       exponent);
+}
+
 static FALLIBLE write_spki(const EVP_PKEY *pkey, uint8_t out[static RSA_SPKI_BYTES])
 {
     uint8_t *end = out;
@@ -115,6 +124,8 @@ static FALLIBLE write_spki(const EVP_PKEY *pkey, uint8_t out[static RSA_SPKI_BYT
     ENSURE(i2d_PUBKEY(pkey, NULL) == RSA_SPKI_BYTES, ERR_MALFORMED,
            "rsa public key: expected 2048 bits and exponent 65537");
     ENSURE(i2d_PUBKEY(pkey, &end) == RSA_SPKI_BYTES, ERR_INTERNAL, "rsa: no public key");
+    ENSURE(has_usual_exponent(out), ERR_MALFORMED,
+           "rsa public key: expected 2048 bits and exponent 65537");
     return OK;
 }
 

@@ -11,7 +11,8 @@
 
 struct rsa_key;
 
-// A new 2048-bit key (about 0.1 s), tried once on a sealed block. Free with rsa_key_free, which wipes and accepts NULL.
+// A new 2048-bit key (about 0.1 s), tried once on a sealed block. Free with rsa_key_free, which
+// wipes and accepts NULL.
 FALLIBLE rsa_key_new(struct rsa_key **out);
 // A PEM private key (tests and the emulator).
 FALLIBLE rsa_key_from_pem(struct rsa_key **out, struct bytes pem);
@@ -21,6 +22,6 @@ FALLIBLE rsa_key_spki(const struct rsa_key *key, uint8_t out[static RSA_SPKI_BYT
 // Opens one OAEP block into at most `cap` bytes. Every failure is the same ERR_CORRUPT.
 FALLIBLE rsa_oaep_open(const struct rsa_key *key, uint8_t *out, size_t cap, size_t *n,
                        struct bytes in);
-// Seals `in`, at most 190 bytes, to the public key in `spki`. ERR_MALFORMED when spki is not exactly
-// the DER of an RSA-2048 key of RSA_SPKI_BYTES.
+// Seals `in`, at most 190 bytes, to the public key in `spki`. ERR_MALFORMED when spki is not
+// exactly the DER of an RSA-2048 key of RSA_SPKI_BYTES.
 FALLIBLE rsa_oaep_seal(uint8_t out[static RSA_MODULUS_BYTES], struct bytes spki, struct bytes in);
