@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // The emulated surroundings of a development enclave: the emulator starts the enclave with three
-// descriptors (emu/link.h says what they speak), and these functions stand where the hardware's
+// descriptors (emu/vm.h says what they speak), and these functions stand where the hardware's
 // ioctl and vsock calls do. Trusts the emulator as an enclave trusts the hypervisor. It decides
 // nothing: no key, policy or anchor depends on it.
 #include "enclave/env.h"

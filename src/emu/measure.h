@@ -1,0 +1,12 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the emulated hypervisor measures of an enclave (DESIGN 11.10): PCR0 = PCR1 =
+// SHA384(0^48 || SHA384(file)), PCR2 the same of no bytes, PCR3 of the role's ARN, PCR4 of the
+// instance id. Genuine PCR0s are of EIF images and differ.
+#pragma once
+
+#include "emu/nsmdev.h"
+
+// `role` and `instance_id` may be NULL: that PCR is then zero, as on an instance without a role.
+// ERR_NOT_FOUND or ERR_IO when the file cannot be read.
+FALLIBLE measure_enclave(struct nsmdev_pcrs *out, const char *path, const char *role,
+                         const char *instance_id);
