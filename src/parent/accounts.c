@@ -1,0 +1,189 @@
+// SPDX-License-Identifier: Apache-2.0
+// A creation in the enclave keeps nothing there, so that one whose answer is lost costs nothing:
+// the store decides which account exists. Of two creations at once one row is written, and both
+// callers get it. The enclave's answer must be the record that was asked for; whether its address
+// and receipt are genuine is checked by the caller, off this machine.
+#include "parent/accounts.h"
+
+#include "base/base64.h"
+#include "base/must.h"
+#include "parent/log.h"
+#include "parent/stamp.h"
+#include "proto/record.h"
+#include "proto/tag.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define ACCOUNTS_CALL_MS     10000
+#define ACCOUNTS_TAG_REQUEST "cloisterd-account-1"
+
+static struct err accounts_make(const struct accounts *accounts,
+                                const struct accounts_request *request, struct store_account *row,
+                                struct detail *detail);
+
+bool accounts_check_text(struct bytes text)
+{
+    if (text.n == 0 || text.n > STORE_TEXT_MAX)
+        return false;
+    for (size_t i = 0; i < text.n; i++) {
+        bool c1 = text.p[i] == 0xc2 && i + 1 < text.n && text.p[i + 1] < 0xa0;
+
+        if (text.p[i] < 0x20 || text.p[i] == 0x7f || c1)
+            return false;
+    }
+    return true;
+}
+
+static struct err accounts_keyset_name(const struct accounts *accounts, struct bytes *name)
+{
+    const struct config *config = accounts->config;
+    const struct config_keyset *found;
+
+    for (size_t i = 0; !name->n && i < config->keysets; i++)
+        if (config->keyset[i].purpose == CONFIG_ACCOUNTS)
+            *name = config->keyset[i].name;
+    ENSURE(name->n, ERR_NOT_FOUND, "keyset: the configuration has none for accounts");
+    found = config_find_keyset(config, *name);
+    ENSURE(found, ERR_NOT_FOUND, "keyset: the configuration has none of this name");
+    ENSURE(found->purpose == CONFIG_ACCOUNTS, ERR_MISMATCH, "keyset: expected one for accounts");
+    return OK;
+}
+
+static struct bytes accounts_nonce(const struct accounts_request *request)
+{
+    return bytes_of(request->nonce, request->has_nonce ? request->nonce_len : 0);
+}
+
+static void accounts_hash(uint8_t out[static 32], const struct accounts_request *request,
+                          struct bytes keyset)
+{
+    uint8_t has_nonce = request->has_nonce;
+    const struct bytes fields[] = { bytes_str(request->user), bytes_str(request->name), keyset,
+                                    BYTES_OF(has_nonce), accounts_nonce(request) };
+
+    tag_hash(out, ACCOUNTS_TAG_REQUEST, fields, ARRAY_LEN(fields));
+}
+
+// The stored account of the request; ERR_NOT_FOUND when there is none.
+static struct err accounts_stored(const struct accounts *accounts, struct store_account *out,
+                                  const struct store_account *row)
+{
+    TRY(store_account_find(accounts->store, out, row->user, row->name));
+    if (memcmp(out->request_hash, row->request_hash, sizeof(row->request_hash)) == 0)
+        return OK;
+    store_account_free(out);
+    return FAIL(ERR_EXISTS, "name: this user has an account of this name with other content");
+}
+
+struct err accounts_create(const struct accounts *accounts, const struct accounts_request *request,
+                           struct store_account *out, bool *created, struct detail *detail)
+{
+    AUTO(store_account_free) struct store_account row = { 0 };
+    struct bytes keyset = request->keyset;
+    struct err err;
+
+    *created = false;
+    TRY(accounts_keyset_name(accounts, &keyset));
+    (void)snprintf(row.user, sizeof(row.user), "%s", request->user);
+    (void)snprintf(row.name, sizeof(row.name), "%s", request->name);
+    accounts_hash(row.request_hash, request, keyset);
+    err = accounts_stored(accounts, out, &row);
+    if (err.code != ERR_NOT_FOUND)
+        return err;
+    ENSURE(bytes_to_str(keyset, row.keyset, sizeof(row.keyset)), ERR_MALFORMED,
+           "keyset: name is too long");
+    TRY(accounts_make(accounts, request, &row, detail));
+    err = store_account_add(accounts->store, &row);
+    if (err.code == ERR_EXISTS) // somebody was faster: theirs is the account
+        return accounts_stored(accounts, out, &row);
+    TRY(err);
+    *created = true;
+    *out = row;
+    row.block = NULL;
+    log_event(LOG_INFO, "accounts", "created", "account", out->id);
+    return OK;
+}
+
+// Base64 members of the answer into one block of the row.
+static struct err accounts_take(struct store_account *row, const struct json *result,
+                                const struct accounts_request *request)
+{
+    struct bytes *const views[] = { &row->record, &row->receipt, &row->nonce };
+    uint8_t record[RECORD_BYTES_MAX], receipt[DOCUMENT_MAX];
+    size_t record_len, receipt_len;
+
+    TRY(base64_decode(record, sizeof(record), &record_len,
+                      json_string(json_get(result, "record_b64"))));
+    TRY(base64_decode(receipt, sizeof(receipt), &receipt_len,
+                      json_string(json_get(result, "receipt_b64"))));
+    row->record = bytes_of(record, record_len);
+    row->receipt = bytes_of(receipt, receipt_len);
+    row->nonce = accounts_nonce(request);
+    return store_hold(&row->block, views, ARRAY_LEN(views));
+}
+
+static struct err accounts_check(const struct accounts *accounts, struct store_account *row,
+                                 const struct json *result)
+{
+    char id[ID_TEXT], keyset[ID_TEXT];
+    uint8_t address[ADDRESS_BYTES];
+    struct record record;
+
+    TRY(record_read(&record, row->record));
+    id_text(id, &record.id);
+    id_text(keyset, &record.keyset);
+    ENSURE(bytes_equal_str(json_string(json_get(result, "account")), id) &&
+               strcmp(keyset, row->keyset) == 0 && record.purpose == RECORD_ACCOUNT &&
+               id_equal(&record.deployment, &accounts->config->deployment),
+           ERR_MISMATCH, "account.create: the record is another account's");
+    TRY(address_parse(address, json_string(json_get(result, "address"))));
+    address_text(row->address, address);
+    memcpy(row->id, id, sizeof(id));
+    return OK;
+}
+
+// The keyset's id; `row->keyset` holds its name before.
+static struct err accounts_keyset_id(const struct accounts *accounts, struct store_account *row)
+{
+    AUTO(store_free_keyset) struct store_keyset keyset = { 0 };
+    struct err err = store_get_keyset(accounts->store, &keyset, row->keyset);
+
+    ENSURE(err.code != ERR_NOT_FOUND, ERR_PHASE, "keyset: not created yet; try again");
+    TRY(err);
+    memcpy(row->keyset, keyset.id, sizeof(row->keyset));
+    return OK;
+}
+
+static struct err accounts_make(const struct accounts *accounts,
+                                const struct accounts_request *request, struct store_account *row,
+                                struct detail *detail)
+{
+    AUTO(enclave_link_free_reply) struct enclave_link_reply reply = { 0 };
+    uint8_t params[512];
+    struct wr wr = WR_OF(params);
+    struct jw jw = jw_of(&wr);
+    struct err err;
+
+    TRY(accounts_keyset_id(accounts, row));
+    jw_object(&jw);
+    jw_key(&jw, "keyset");
+    jw_cstring(&jw, row->keyset);
+    jw_key(&jw, "unrestricted");
+    jw_bool(&jw, true);
+    if (request->has_nonce) {
+        jw_key(&jw, "nonce");
+        jw_hex(&jw, accounts_nonce(request));
+    }
+    jw_object_end(&jw);
+    err = enclave_link_call(accounts->link, &reply, "account.create", wr_done(&wr),
+                            deadline_in(ACCOUNTS_CALL_MS));
+    if (err.code)
+        *detail = reply.detail;
+    TRY(err);
+    TRY(accounts_take(row, reply.result, request));
+    TRY(accounts_check(accounts, row, reply.result));
+    (void)snprintf(row->policy, sizeof(row->policy), "unrestricted");
+    row->created_ms = stamp_now_ms();
+    return OK;
+}

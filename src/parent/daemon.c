@@ -1,0 +1,124 @@
+// SPDX-License-Identifier: Apache-2.0
+// Owns the parts and knows who needs whom: store and link first, REST last, so that nobody is
+// served by half a daemon. It has no other logic.
+#include "parent/daemon.h"
+
+#include "base/must.h"
+#include "net/server.h"
+#include "parent/broadcast.h"
+#include "parent/relay.h"
+#include "parent/rest.h"
+#include "parent/supervise.h"
+#include "parent/token.h"
+
+#include <stdlib.h>
+
+#define DAEMON_WORKERS     32U
+#define DAEMON_CONNECTIONS 256U
+#define DAEMON_QUEUE       128U
+
+struct daemon {
+    struct conf conf;
+    uint8_t configuration[CONFIG_BYTES_MAX];
+    struct bytes canonical;
+    struct config config;
+    struct token token;
+    struct store *store;
+    struct enclave_link *link;
+    struct relay *relay;
+    struct supervise *supervise;
+    struct broadcast *broadcast;
+    struct rest rest;
+    struct server *server;
+};
+
+static struct err daemon_start_relay(struct daemon *d)
+{
+    struct relay_entry entry[CONFIG_HOSTS];
+    size_t entries;
+
+    if (!d->conf.relay_listen[0])
+        return OK;
+    TRY(relay_plan(entry, &entries, &d->conf, &d->config));
+    return relay_start(&d->relay, entry, entries);
+}
+
+static struct err daemon_start_parts(struct daemon *d)
+{
+    TRY(conf_load_configuration(&d->conf, d->configuration, &d->canonical, &d->config));
+    TRY(token_load(&d->token, d->conf.token_file));
+    TRY(store_open(&d->store, d->conf.store));
+    TRY(daemon_start_relay(d));
+    TRY(enclave_link_new(&d->link, &d->conf.enclave));
+    TRY(supervise_start(&d->supervise, &(struct supervise_options) { .link = d->link,
+                                                                     .store = d->store,
+                                                                     .configuration = d->canonical,
+                                                                     .config = &d->config,
+                                                                     .imds = d->conf.imds,
+                                                                     .role = d->conf.role }));
+    if (!d->conf.node[0])
+        return OK;
+    return broadcast_new(&d->broadcast, &(struct broadcast_options) { .store = d->store,
+                                                                      .link = d->link,
+                                                                      .config = &d->config,
+                                                                      .node = d->conf.node });
+}
+
+static struct err daemon_start_rest(struct daemon *d, const char *version)
+{
+    const struct server_options options = { .workers = DAEMON_WORKERS,
+                                            .connections_max = DAEMON_CONNECTIONS,
+                                            .queue_max = DAEMON_QUEUE,
+                                            .request_max = REST_REQUEST_MAX,
+                                            .response_max = REST_RESPONSE_MAX,
+                                            .handle = rest_handle,
+                                            .context = &d->rest };
+    struct addr bound;
+    char text[300];
+    int fd = -1;
+
+    d->rest = (struct rest) { .store = d->store,
+                              .link = d->link,
+                              .supervise = d->supervise,
+                              .broadcast = d->broadcast,
+                              .config = &d->config,
+                              .version = version,
+                              .token = bytes_of(d->token.b, d->token.n) };
+    TRY(addr_listen(&fd, &d->conf.listen, &bound));
+    TRY(server_start(&d->server, fd, &options));
+    addr_format(text, sizeof(text), &bound);
+    log_event(LOG_INFO, "rest", "listening", "address", text);
+    return OK;
+}
+
+struct err daemon_start(struct daemon **out, const struct conf *conf, const char *version)
+{
+    AUTO(daemon_stop) struct daemon *d = calloc(1, sizeof(*d));
+
+    *out = NULL;
+    ENSURE(d, ERR_FULL, "no memory");
+    d->conf = *conf;
+    TRY(daemon_start_parts(d));
+    TRY(daemon_start_rest(d, version));
+    *out = d;
+    d = NULL;
+    return OK;
+}
+
+void daemon_stop(struct daemon **daemon)
+{
+    struct daemon *d = *daemon;
+
+    if (!d)
+        return;
+    if (d->server)
+        server_stop(&d->server);
+    broadcast_free(&d->broadcast);
+    supervise_stop(&d->supervise);
+    enclave_link_free(&d->link);
+    relay_stop(&d->relay);
+    store_close(&d->store);
+    token_wipe(&d->token);
+    free(d);
+    *daemon = NULL;
+}

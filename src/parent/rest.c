@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: Apache-2.0
+// One table of routes; everything else is the same for all of them: the token is checked before
+// anything else is looked at, the body is strict JSON, and an error leaves as a code and a text.
+// Clients are those who hold the token; what they send is hostile all the same.
+#include "parent/rest.h"
+
+#include "base/ct.h"
+#include "base/must.h"
+#include "parent/log.h"
+#include "parent/rest_account.h"
+#include "parent/rest_call.h"
+#include "parent/rest_query.h"
+#include "parent/rest_status.h"
+#include "parent/rest_tx.h"
+
+#include <stdlib.h>
+#include <string.h>
+
+#define REST_NODES_MAX 16384U
+#define REST_QUERY_MAX 3
+
+struct rest_route {
+    const char *method;
+    const char *path;                      // `*` stands for one id
+    bool token;                            // a bearer token is needed
+    const char *query[REST_QUERY_MAX + 1]; // known parameters
+    struct err (*handle)(struct rest_call *call);
+};
+
+static const struct rest_route rest_routes[] = {
+    { "GET", "/healthz", false, { NULL }, rest_status_health },
+    { "GET", "/v1/status", true, { NULL }, rest_status_show },
+    { "GET", "/v1/attestation", true, { "nonce" }, rest_status_attestation },
+    { "GET", "/v1/keysets", true, { NULL }, rest_status_keysets },
+    { "POST", "/v1/accounts", true, { NULL }, rest_account_create },
+    { "GET", "/v1/accounts", true, { "user", "after", "limit" }, rest_account_list },
+    { "GET", "/v1/accounts/*", true, { NULL }, rest_account_show },
+    { "POST", "/v1/accounts/*/sign-transaction", true, { NULL }, rest_tx_sign },
+    { "POST", "/v1/accounts/*/send-transaction", true, { NULL }, rest_tx_send },
+};
+
+static const struct {
+    enum err_code code;
+    unsigned status;
+} rest_statuses[] = {
+    { ERR_MALFORMED, 400 }, { ERR_UNSUPPORTED, 400 }, { ERR_UNAUTHORIZED, 401 },
+    { ERR_DENIED, 403 },    { ERR_NOT_FOUND, 404 },   { ERR_EXISTS, 409 },
+    { ERR_MISMATCH, 409 },  { ERR_TOO_LARGE, 413 },   { ERR_BUSY, 503 },
+    { ERR_FULL, 503 },      { ERR_PHASE, 503 },       { ERR_UNREACHABLE, 502 },
+    { ERR_CLOSED, 502 },    { ERR_KMS, 502 },         { ERR_EXPIRED, 502 },
+    { ERR_TIMEOUT, 504 },
+};
+
+static struct err rest_serve(struct rest_call *call);
+static void rest_answer_error(struct rest_call *call, struct err err);
+
+void rest_handle(const struct server_request *request, struct server_response *response)
+{
+    struct rest_call call = { .rest = request->context,
+                              .request = request,
+                              .response = response,
+                              .jw = jw_of(&response->body),
+                              .status = 200 };
+    struct err err = rest_serve(&call);
+
+    if (!err.code && response->body.bad)
+        err = FAIL(ERR_INTERNAL, "the answer is too long");
+    response->status = call.status;
+    if (err.code)
+        rest_answer_error(&call, err);
+}
+
+unsigned rest_call_status_of(enum err_code code)
+{
+    for (size_t i = 0; i < ARRAY_LEN(rest_statuses); i++)
+        if (rest_statuses[i].code == code)
+            return rest_statuses[i].status;
+    return 500;
+}
+
+static void rest_add_field(struct server_response *response, const char *name, const char *value)
+{
+    must(response->fields < ARRAY_LEN(response->field));
+    response->field[response->fields++] = (struct http_field) { bytes_str(name), bytes_str(value) };
+}
+
+static void rest_answer_error(struct rest_call *call, struct err err)
+{
+    struct server_response *response = call->response;
+    struct jw jw;
+
+    response->status = rest_call_status_of(err.code);
+    response->body.len = 0;
+    response->body.bad = false;
+    jw = jw_of(&response->body);
+    jw_object(&jw);
+    jw_key(&jw, "error");
+    jw_object(&jw);
+    jw_key(&jw, "code");
+    jw_cstring(&jw, err_name(err.code));
+    jw_key(&jw, "message");
+    jw_cstring(&jw, detail_text(&call->detail, err));
+    jw_object_end(&jw);
+    jw_object_end(&jw);
+    if (response->status == 503)
+        rest_add_field(response, "Retry-After", "1");
+    if (response->status == 401)
+        rest_add_field(response, "WWW-Authenticate", "Bearer");
+    if (response->status >= 500)
+        log_event(LOG_WARN, "rest", "error", "text", detail_text(&call->detail, err));
+}
+
+// True when `path` has the form of `pattern`; the segment at its `*` is *segment.
+static bool rest_matches(const char *pattern, struct bytes path, struct bytes *segment)
+{
+    *segment = BYTES_NONE;
+    for (; *pattern; pattern++) {
+        size_t n = 1;
+
+        if (*pattern == '*') {
+            const uint8_t *slash = path.n ? memchr(path.p, '/', path.n) : NULL;
+
+            n = slash ? (size_t)(slash - path.p) : path.n;
+            *segment = bytes_take(path, n);
+        } else if (path.n == 0 || path.p[0] != (uint8_t)*pattern) {
+            return false;
+        }
+        path = bytes_skip(path, n);
+    }
+    return path.n == 0;
+}
+
+static struct err rest_find(const struct rest_route **out, struct rest_call *call,
+                            struct bytes path)
+{
+    struct bytes segment;
+    bool known = false;
+    struct id id;
+
+    for (size_t i = 0; i < ARRAY_LEN(rest_routes); i++) {
+        if (!rest_matches(rest_routes[i].path, path, &segment))
+            continue;
+        known = true;
+        if (!bytes_equal_str(call->request->head->method, rest_routes[i].method))
+            continue;
+        *out = &rest_routes[i];
+        if (!segment.p)
+            return OK;
+        ENSURE(!id_parse(&id, segment).code, ERR_MALFORMED,
+               "account: expected an id of 32 lower-case hex digits");
+        id_text(call->id, &id);
+        return OK;
+    }
+    ENSURE(!known, ERR_UNSUPPORTED, "method: not supported for this path");
+    return FAIL(ERR_NOT_FOUND, "path: there is no such resource");
+}
+
+// RFC 6750 2.1, the scheme in any case (RFC 9110 11.1).
+static struct err rest_authorize(const struct rest_call *call)
+{
+    struct bytes value = http_field_get(call->request->head, "Authorization");
+    char scheme[8];
+
+    ENSURE(bytes_to_str(bytes_take(value, 7), scheme, sizeof(scheme)) &&
+               strcasecmp(scheme, "Bearer ") == 0 &&
+               ct_equal(bytes_skip(value, 7), call->rest->token),
+           ERR_UNAUTHORIZED, "Authorization: expected the bearer token");
+    return OK;
+}
+
+static struct err rest_run(struct rest_call *call, const struct rest_route *route)
+{
+    struct bytes body = call->request->body;
+    uint8_t *text = malloc(body.n + 1);
+    struct json *nodes = malloc(REST_NODES_MAX * sizeof(*nodes));
+    struct err err = FAIL(ERR_FULL, "no memory");
+
+    if (text && nodes) {
+        memcpy(text, body.n ? body.p : (const uint8_t *)"", body.n);
+        err = json_parse(&call->body, nodes, REST_NODES_MAX, text, body.n);
+        if (!err.code && call->body->type != JSON_OBJECT)
+            err = FAIL(ERR_MALFORMED, "body: expected a JSON object");
+        if (!err.code)
+            err = route->handle(call);
+    }
+    free(text);
+    free(nodes);
+    return err;
+}
+
+static struct err rest_serve(struct rest_call *call)
+{
+    struct bytes target = call->request->head->target;
+    const uint8_t *mark = target.n ? memchr(target.p, '?', target.n) : NULL;
+    struct bytes path = mark ? bytes_take(target, (size_t)(mark - target.p)) : target;
+    const struct rest_route *route = NULL;
+    struct err found = rest_find(&route, call, path);
+
+    // Without the token nobody learns which paths exist.
+    if (!route || route->token)
+        TRY(rest_authorize(call));
+    TRY(found);
+    call->query = bytes_skip(target, path.n + 1);
+    TRY(rest_query_only(call->query, route->query, &call->detail));
+    if (strcmp(route->method, "POST") == 0)
+        return rest_run(call, route);
+    ENSURE(call->request->body.n == 0, ERR_MALFORMED, "body: expected none");
+    return route->handle(call);
+}
+
+struct err rest_call_only(struct rest_call *call, const char *const *known)
+{
+    const struct json *unknown = json_unknown(call->body, known);
+
+    if (!unknown)
+        return OK;
+    detail_set(&call->detail, "unknown field: ", bytes_take(unknown->key, 64));
+    return FAIL(ERR_MALFORMED, "unknown field");
+}
