@@ -1,0 +1,109 @@
+// SPDX-License-Identifier: Apache-2.0
+// Methods about the enclave itself. The configuration is checked here for the sake of the message
+// only: the vault measures and decodes the same bytes again.
+#include "front/admin.h"
+
+#include "base/base64.h"
+#include "front/params.h"
+#include "front/report.h"
+
+static struct err admin_check_versions(const struct json *versions)
+{
+    if (!versions)
+        return OK;
+    ENSURE(versions->type == JSON_ARRAY, ERR_MALFORMED, "protocol: expected a list of versions");
+    for (const struct json *at = versions->child; at; at = at->next) {
+        uint64_t version = 0;
+
+        ENSURE(!json_u64(&version, at).code, ERR_MALFORMED, "protocol: expected integers");
+        if (version == 1)
+            return OK;
+    }
+    return FAIL(ERR_UNSUPPORTED, "protocol: only version 1 is spoken here");
+}
+
+struct err admin_hello(struct call *call, const struct json *params)
+{
+    struct jw *jw;
+
+    TRY(admin_check_versions(json_get(params, "protocol")));
+    jw = call_begin(call);
+    jw_key(jw, "protocol");
+    jw_u64(jw, 1);
+    jw_key(jw, "program");
+    jw_cstring(jw, "cloister-enclave");
+    jw_key(jw, "version");
+    jw_cstring(jw, CORE_VERSION);
+    jw_key(jw, "anchors");
+    jw_cstring(jw, call->core->anchors->name);
+    jw_key(jw, "phase");
+    jw_cstring(jw, core_phase_name(call->core->phase));
+    call_end(call);
+    return OK;
+}
+
+struct err admin_status(struct call *call, const struct json *params)
+{
+    (void)params;
+    return link_send(call->core->link, MSG_STATUS, BYTES_NONE,
+                     (struct link_done) { report_status, call });
+}
+
+struct err admin_configure(struct call *call, const struct json *params)
+{
+    struct bytes text = json_string(json_get(params, "config_b64"));
+    uint8_t canonical[CONFIG_BYTES_MAX];
+    struct config config;
+    size_t n = 0;
+
+    ENSURE(text.p, ERR_MALFORMED, "config_b64: expected a string");
+    ENSURE(!base64_decode(canonical, sizeof(canonical), &n, text).code, ERR_MALFORMED,
+           "config_b64: expected base64 of at most 16384 bytes");
+    TRY(config_read(&config, bytes_of(canonical, n)));
+    TRY(call_keep(call, bytes_of(canonical, n)));
+    return link_send(call->core->link, MSG_CONFIGURE, bytes_of(canonical, n),
+                     (struct link_done) { report_configured, call });
+}
+
+static struct err admin_expiration(uint64_t *out, const struct json *value)
+{
+    ENSURE(value, ERR_MALFORMED, "expiration: missing; expected RFC 3339 or Unix seconds");
+    if (!json_u64(out, value).code)
+        return OK;
+    ENSURE(json_string(value).p, ERR_MALFORMED, "expiration: expected RFC 3339 or Unix seconds");
+    return credentials_parse_time(out, json_string(value));
+}
+
+struct err admin_set_credentials(struct call *call, const struct json *params)
+{
+    struct core *core = call->core;
+    const struct json *token = json_get(params, "aws_session_token");
+    struct sigv4_credentials given = {
+        .access_key = json_string(json_get(params, "aws_access_key_id")),
+        .secret_key = json_string(json_get(params, "aws_secret_access_key")),
+        .token = json_string(token),
+    };
+    uint64_t expires_s, now_s = core_now_s(core);
+    struct jw *jw;
+
+    ENSURE(!token || given.token.p, ERR_MALFORMED, "aws_session_token: expected a string");
+    TRY(admin_expiration(&expires_s, json_get(params, "expiration")));
+    TRY(credentials_set(core->credentials, &given, expires_s, now_s));
+    core_event(CORE_EVENT_CREDENTIALS, (int64_t)((expires_s - now_s) / 60), 0);
+    jw = call_begin(call);
+    jw_key(jw, "expires");
+    jw_u64(jw, expires_s);
+    call_end(call);
+    return OK;
+}
+
+struct err admin_attestation(struct call *call, const struct json *params)
+{
+    struct params_nonce nonce;
+    struct wr *wr;
+
+    TRY(params_read_nonce(&nonce, params));
+    TRY(link_begin(call->core->link, &wr, MSG_ATTESTATION, 1 + NONCE_BYTES_MAX));
+    wr_var8(wr, params_nonce_bytes(&nonce));
+    return link_end(call->core->link, (struct link_done) { report_attestation, call });
+}

@@ -1,0 +1,154 @@
+// SPDX-License-Identifier: Apache-2.0
+// The front's life: make everything that a sandboxed process cannot make later, seal, learn from
+// the vault where it stands, then serve. It holds no state that matters: when it dies, PID 1
+// starts another one, which asks the vault again; only the AWS credentials have to be sent again.
+#include "front/front.h"
+
+#include "base/must.h"
+#include "crypto/ecdsa.h"
+#include "front/control.h"
+#include "front/kms.h"
+
+#include <malloc.h>
+#include <stdlib.h>
+#include <sys/random.h>
+#include <time.h>
+
+struct front {
+    struct core core;
+    const struct front_env *env;
+    struct err end; // why the loop was stopped
+};
+
+static void front_fail(void *context, struct err err)
+{
+    struct front *front = context;
+
+    if (!front->end.code)
+        front->end = err;
+    loop_stop(front->core.loop);
+}
+
+static void front_turn(void *context)
+{
+    struct front *front = context;
+
+    if (front->core.control)
+        control_turn(front->core.control);
+    link_flush(front->core.link);
+}
+
+static void front_wake(void *context)
+{
+    struct front *front = context;
+
+    kms_collect(front->core.kms);
+}
+
+// glibc's allocator must not make arenas for threads (they grow by mprotect), and reads the time
+// zone from a file when it is first asked for a calendar date (libcrypto does, for certificates).
+static struct err front_prepare_libraries(void)
+{
+    uint8_t seed[32];
+
+    (void)mallopt(M_ARENA_MAX, 1);
+    tzset();
+    ENSURE(getrandom(seed, sizeof(seed), 0) == (ssize_t)sizeof(seed), ERR_IO,
+           "front: no random bytes");
+    ecdsa_init(seed);
+    return OK;
+}
+
+static struct err front_set_up(struct front *front)
+{
+    struct core *core = &front->core;
+
+    TRY(front_prepare_libraries());
+    core->anchors = front->env->anchors;
+    TRY(loop_new(&core->loop));
+    loop_set_turn(core->loop, front_turn, front);
+    loop_set_wake(core->loop, front_wake, front);
+    TRY(link_new(&core->link, core->loop, front->env->vault_fd, front_fail, front));
+    TRY(credentials_new(&core->credentials));
+    return kms_new(&core->kms, core, front->env);
+}
+
+static struct err front_serve(struct front *front)
+{
+    core_event(CORE_EVENT_READY, front->core.phase, 0);
+    return control_new(&front->core.control, &front->core, front->env->listen_fd);
+}
+
+static struct err front_learn_config(struct front *front, struct link_answer *answer)
+{
+    ENSURE(answer->verdict.code == ERR_NONE, ERR_INTERNAL, "vault: keeps its configuration back");
+    TRY(core_set_config(&front->core, answer->result.left));
+    return front_serve(front);
+}
+
+static void front_on_config(void *context, struct link_answer *answer)
+{
+    struct err err = front_learn_config(context, answer);
+
+    if (err.code)
+        front_fail(context, err);
+}
+
+static struct err front_learn_status(struct front *front, struct link_answer *answer)
+{
+    struct core *core = &front->core;
+    struct msg_status status = { 0 };
+
+    ENSURE(answer->verdict.code == ERR_NONE, ERR_INTERNAL, "vault: keeps its status back");
+    TRY(msg_read_status(&status, &answer->result));
+    TRY(rd_end(&answer->result));
+    core->boot = status.boot;
+    core_set_clock(core, status.now_ms);
+    core_set_phase(core, status.phase);
+    if (status.phase == PHASE_UNCONFIGURED)
+        return front_serve(front);
+    return link_send(core->link, MSG_CONFIG, BYTES_NONE,
+                     (struct link_done) { front_on_config, front });
+}
+
+static void front_on_status(void *context, struct link_answer *answer)
+{
+    struct err err = front_learn_status(context, answer);
+
+    if (err.code)
+        front_fail(context, err);
+}
+
+// Connections first: calls then have nobody to answer, and end with the KMS client and the link.
+static void front_tear_down(struct front *front)
+{
+    control_free(&front->core.control);
+    kms_free(&front->core.kms);
+    link_free(&front->core.link);
+    credentials_free(&front->core.credentials);
+    loop_free(&front->core.loop);
+    free(front);
+}
+
+static struct err front_live(struct front *front)
+{
+    TRY(front_set_up(front));
+    TRY(front->env->seal());
+    TRY(link_send(front->core.link, MSG_STATUS, BYTES_NONE,
+                  (struct link_done) { front_on_status, front }));
+    loop_run(front->core.loop);
+    return front->end;
+}
+
+struct err front_run(const struct front_env *env)
+{
+    struct front *front = calloc(1, sizeof(*front));
+    struct err err;
+
+    ENSURE(front, ERR_FULL, "front: out of memory");
+    front->env = env;
+    err = front_live(front);
+    core_event(CORE_EVENT_END, err.code, 0);
+    front_tear_down(front);
+    return err;
+}

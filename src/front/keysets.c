@@ -1,0 +1,111 @@
+// SPDX-License-Identifier: Apache-2.0
+// Keysets: the vault says step by step which KMS call it wants, the front makes it and carries the
+// answer back, until the vault is done. The front chooses nothing. When anything fails the client
+// hears why, and the vault's pending operation is simply not continued.
+#include "front/keysets.h"
+
+#include "front/kms.h"
+#include "front/params.h"
+#include "front/report.h"
+
+// GenerateDataKey and Decrypt for each wrapping, and one to spare.
+#define KMS_CALLS_MAX (2 * CONFIG_CMKS + 1)
+
+static void keysets_on_step(void *context, struct link_answer *answer);
+static void keysets_on_kms(void *context, struct kms_job *job);
+
+struct err keysets_create(struct call *call, const struct json *params)
+{
+    struct core *core = call->core;
+    struct msg_keyset_create m = { .name = json_string(json_get(params, "name")) };
+    struct params_nonce nonce;
+    struct wr *wr;
+
+    ENSURE(m.name.n >= 1 && m.name.n <= NAME_BYTES_MAX, ERR_MALFORMED,
+           "name: expected the name of a keyset of the configuration");
+    ENSURE(config_find_keyset(&core->config, m.name), ERR_NOT_FOUND,
+           "name: no keyset of the configuration");
+    TRY(params_read_nonce(&nonce, params));
+    TRY(credentials_check(core->credentials, core_now_s(core)));
+    m.nonce = params_nonce_bytes(&nonce);
+    call->creating = true;
+    TRY(link_begin(core->link, &wr, MSG_KEYSET_CREATE, 2 + NAME_BYTES_MAX + NONCE_BYTES_MAX));
+    msg_write_keyset_create(wr, &m);
+    return link_end(core->link, (struct link_done) { keysets_on_step, call });
+}
+
+struct err keysets_open(struct call *call, const struct json *params)
+{
+    struct core *core = call->core;
+    uint8_t space[RECORD_BYTES_MAX];
+    struct bytes record;
+
+    TRY(params_read_record(&record, space, params));
+    TRY(credentials_check(core->credentials, core_now_s(core)));
+    return link_send(core->link, MSG_KEYSET_OPEN, record,
+                     (struct link_done) { keysets_on_step, call });
+}
+
+static struct err keysets_ask_kms(struct call *call, const struct msg_step *step)
+{
+    struct kms_job *job;
+    struct err err;
+
+    ENSURE(call->kms_calls++ < KMS_CALLS_MAX, ERR_INTERNAL, "vault: asks for too many KMS calls");
+    TRY(kms_job_new(&job, call->core, step));
+    job->done = keysets_on_kms;
+    job->context = call;
+    err = kms_submit(call->core->kms, job);
+    if (err.code)
+        kms_job_free(&job);
+    return err;
+}
+
+static void keysets_on_step(void *context, struct link_answer *answer)
+{
+    struct call *call = context;
+    struct msg_step step = { 0 };
+    struct err err;
+
+    if (report_refusal(call, answer))
+        return;
+    err = msg_read_step(&step, &answer->result);
+    if (!err.code)
+        err = rd_end(&answer->result);
+    if (!err.code && step.kind == MSG_STEP_DONE) {
+        core_set_phase(call->core, PHASE_READY);
+        report_keyset(call, &step);
+        return;
+    }
+    if (!err.code)
+        err = keysets_ask_kms(call, &step);
+    if (err.code)
+        call_fail(call, err);
+}
+
+static struct err keysets_answer_vault(struct call *call, const struct kms_job *job)
+{
+    struct link *link = call->core->link;
+    struct msg_kms_answer m = { .operation = job->operation, .cmk = job->request.cmk };
+    struct wr *wr;
+
+    m.blob = bytes_of(job->answer.blob.b, job->answer.blob.n);
+    m.cms = bytes_of(job->answer.cms.b, job->answer.cms.n);
+    TRY(link_begin(link, &wr, MSG_KMS_ANSWER, 16 + ARN_BYTES_MAX + 2 * KMS_BLOB_MAX));
+    msg_write_kms_answer(wr, &m);
+    return link_end(link, (struct link_done) { keysets_on_step, call });
+}
+
+static void keysets_on_kms(void *context, struct kms_job *job)
+{
+    struct call *call = context;
+    struct err err = job->err;
+
+    if (!err.code)
+        err = keysets_answer_vault(call, job);
+    if (err.code == ERR_KMS)
+        call_fail_text(call, ERR_KMS, bytes_of(job->text, job->text_len));
+    else if (err.code)
+        call_fail(call, err);
+    kms_job_free(&job);
+}

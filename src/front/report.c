@@ -1,0 +1,310 @@
+// SPDX-License-Identifier: Apache-2.0
+// From the vault's binary answers to the control plane's JSON. Duty: read an answer to its last
+// byte before a word of the result is written, so that a result is never half one. Numbers that
+// may exceed 53 bits are 0x strings, as in JSON-RPC.
+#include "front/report.h"
+
+#include "base/must.h"
+#include "crypto/ecdsa.h"
+#include "eth/address.h"
+#include "eth/tx.h"
+#include "proto/record.h"
+
+// One signed transaction at a time, in the loop's thread.
+static uint8_t raw_space[TX_BYTES_MAX + 256];
+
+bool report_refusal(struct call *call, const struct link_answer *answer)
+{
+    if (answer->verdict.code == ERR_NONE)
+        return false;
+    call_fail_text(call, (enum err_code)answer->verdict.code, answer->text);
+    return true;
+}
+
+// True when the answer was not of its form; the call then is answered.
+static bool report_broken(struct call *call, struct err err)
+{
+    if (err.code)
+        call_fail(call, FAIL(ERR_INTERNAL, "vault: an answer of unknown form"));
+    return err.code != ERR_NONE;
+}
+
+static void report_id(struct jw *jw, const char *key, const struct id *id)
+{
+    jw_key(jw, key);
+    jw_digits(jw, BYTES_OF(id->b));
+}
+
+static void report_base64(struct jw *jw, const char *key, struct bytes b)
+{
+    jw_key(jw, key);
+    jw_base64(jw, b);
+}
+
+static void report_position(struct jw *jw, const struct core *core, uint64_t sequence,
+                            const uint8_t head[static 32])
+{
+    jw_key(jw, "audit");
+    jw_object(jw);
+    report_id(jw, "boot", &core->boot);
+    jw_key(jw, "sequence");
+    jw_u64(jw, sequence);
+    jw_key(jw, "head");
+    jw_digits(jw, bytes_of(head, 32));
+    jw_object_end(jw);
+}
+
+static void report_audit(struct jw *jw, const struct core *core, const struct msg_verdict *verdict)
+{
+    if (verdict->audited) {
+        report_position(jw, core, verdict->sequence, verdict->head);
+        return;
+    }
+    jw_key(jw, "audit");
+    jw_null(jw);
+}
+
+static void report_deployment(struct jw *jw, const struct core *core,
+                              const struct msg_status *status)
+{
+    jw_key(jw, "deployment");
+    if (core->configured)
+        jw_digits(jw, BYTES_OF(core->config.deployment.b));
+    else
+        jw_null(jw);
+    jw_key(jw, "pcr16");
+    if (core->configured)
+        jw_digits(jw, BYTES_OF(status->pcr16));
+    else
+        jw_null(jw);
+    jw_key(jw, "anchors");
+    jw_cstring(jw, core->anchors->name);
+    jw_key(jw, "anchor");
+    jw_cstring(jw, config_anchor_name(core->configured ? core->config.anchor : CONFIG_ANCHOR_NONE));
+}
+
+static void report_contents(struct jw *jw, const struct msg_status *status)
+{
+    jw_key(jw, "keysets");
+    jw_array(jw);
+    for (size_t i = 0; i < status->keysets_open; i++) {
+        jw_object(jw);
+        report_id(jw, "id", &status->keyset[i]);
+        jw_key(jw, "name");
+        jw_string(jw, status->keyset_name[i]);
+        jw_object_end(jw);
+    }
+    jw_array_end(jw);
+    jw_key(jw, "accounts");
+    jw_object(jw);
+    jw_key(jw, "open");
+    jw_u64(jw, status->accounts_open);
+    jw_key(jw, "slots");
+    jw_u64(jw, status->accounts_slots);
+    jw_object_end(jw);
+}
+
+static void report_credentials(struct jw *jw, struct core *core)
+{
+    uint64_t expires_s = credentials_expires(core->credentials, core_now_s(core));
+
+    jw_key(jw, "credentials");
+    if (expires_s == 0) {
+        jw_null(jw);
+        return;
+    }
+    jw_object(jw);
+    jw_key(jw, "expires");
+    jw_u64(jw, expires_s);
+    jw_object_end(jw);
+}
+
+void report_status(void *context, struct link_answer *answer)
+{
+    struct call *call = context;
+    struct core *core = call->core;
+    struct msg_status status = { 0 };
+    struct err err;
+    struct jw *jw;
+
+    if (report_refusal(call, answer))
+        return;
+    err = msg_read_status(&status, &answer->result);
+    if (report_broken(call, err.code ? err : rd_end(&answer->result)))
+        return;
+    core_set_phase(core, status.phase);
+    core_set_clock(core, status.now_ms);
+    jw = call_begin(call);
+    jw_key(jw, "phase");
+    jw_cstring(jw, core_phase_name(status.phase));
+    report_id(jw, "boot", &status.boot);
+    jw_key(jw, "now_ms");
+    jw_u64(jw, status.now_ms);
+    report_deployment(jw, core, &status);
+    report_position(jw, core, status.sequence, status.audit_head);
+    report_contents(jw, &status);
+    report_credentials(jw, core);
+    call_end(call);
+}
+
+void report_configured(void *context, struct link_answer *answer)
+{
+    struct call *call = context;
+    struct core *core = call->core;
+    uint8_t pcr16[48];
+    struct jw *jw;
+
+    if (report_refusal(call, answer))
+        return;
+    if (report_broken(call, rd_end(&answer->result)) ||
+        report_broken(call, core_set_config(core, call_kept(call))))
+        return;
+    core_set_phase(core, PHASE_CONFIGURED);
+    config_pcr16(pcr16, call_kept(call));
+    jw = call_begin(call);
+    jw_key(jw, "pcr16");
+    jw_digits(jw, BYTES_OF(pcr16));
+    report_id(jw, "deployment", &core->config.deployment);
+    call_end(call);
+}
+
+void report_attestation(void *context, struct link_answer *answer)
+{
+    struct call *call = context;
+
+    if (report_refusal(call, answer))
+        return;
+    report_base64(call_begin(call), "document_b64", answer->result.left);
+    call_end(call);
+}
+
+void report_keyset(struct call *call, const struct msg_step *step)
+{
+    struct jw *jw = call_begin(call);
+
+    report_id(jw, "keyset", &step->keyset);
+    if (call->creating) {
+        report_base64(jw, "record_b64", step->record);
+        report_base64(jw, "receipt_b64", step->document);
+    } else {
+        jw_key(jw, "name");
+        jw_string(jw, step->name);
+    }
+    call_end(call);
+}
+
+static void report_address(struct jw *jw, const char *key, const uint8_t address[static 20])
+{
+    char text[ADDRESS_TEXT];
+
+    address_text(text, address);
+    jw_key(jw, key);
+    jw_cstring(jw, text);
+}
+
+static struct err report_read_created(struct msg_created *created, struct record *record,
+                                      uint8_t address[static 20], struct rd *result)
+{
+    TRY(msg_read_created(created, result));
+    TRY(rd_end(result));
+    TRY(record_read(record, created->record));
+    ENSURE(record->public_key.n == ECDSA_PUBLIC_BYTES, ERR_MALFORMED, "public key: 33 bytes");
+    return ecdsa_address(address, record->public_key.p);
+}
+
+void report_account_created(void *context, struct link_answer *answer)
+{
+    struct call *call = context;
+    struct msg_created created;
+    struct record record;
+    uint8_t address[20];
+    struct jw *jw;
+
+    if (report_refusal(call, answer) ||
+        report_broken(call, report_read_created(&created, &record, address, &answer->result)))
+        return;
+    jw = call_begin(call);
+    report_id(jw, "account", &record.id);
+    report_address(jw, "address", address);
+    report_base64(jw, "record_b64", created.record);
+    report_base64(jw, "receipt_b64", created.document);
+    report_audit(jw, call->core, &answer->verdict);
+    call_end(call);
+}
+
+void report_account_opened(void *context, struct link_answer *answer)
+{
+    struct call *call = context;
+    struct msg_account account;
+    struct err err;
+    struct jw *jw;
+
+    if (report_refusal(call, answer))
+        return;
+    err = msg_read_account(&account, &answer->result);
+    if (report_broken(call, err.code ? err : rd_end(&answer->result)))
+        return;
+    jw = call_begin(call);
+    report_id(jw, "account", &account.id);
+    report_address(jw, "address", account.address);
+    report_audit(jw, call->core, &answer->verdict);
+    call_end(call);
+}
+
+// `v` as on chain: EIP-155 for legacy, else the parity.
+static struct u256 report_v(const struct tx *tx, uint8_t parity)
+{
+    struct u256 v = u256_of(parity);
+
+    if (tx->kind != TX_LEGACY)
+        return v;
+    must(!u256_mul_u64(&v, u256_of(tx->chain_id), 2).code);
+    must(!u256_add(&v, v, u256_of(35U + parity)).code);
+    return v;
+}
+
+static void report_half(struct jw *jw, const char *key, const uint8_t half[static 32])
+{
+    struct u256 value;
+
+    must(!u256_from_be(&value, bytes_of(half, 32)).code);
+    jw_key(jw, key);
+    jw_quantity(jw, value);
+}
+
+static struct err report_read_signed(struct msg_signed *got, struct tx *tx, struct wr *raw,
+                                     struct link_answer *answer, struct bytes unsigned_tx)
+{
+    TRY(msg_read_signed(got, &answer->result));
+    TRY(rd_end(&answer->result));
+    TRY(tx_read_unsigned(tx, unsigned_tx));
+    TRY(tx_write_signed(raw, tx, got->signature));
+    return wr_end(raw);
+}
+
+void report_signed(void *context, struct link_answer *answer)
+{
+    struct call *call = context;
+    struct wr raw = WR_OF(raw_space);
+    struct msg_signed got;
+    struct tx tx;
+    uint8_t hash[32];
+    struct jw *jw;
+
+    if (report_refusal(call, answer) ||
+        report_broken(call, report_read_signed(&got, &tx, &raw, answer, call_kept(call))))
+        return;
+    tx_hash(hash, wr_done(&raw));
+    jw = call_begin(call);
+    jw_key(jw, "raw_tx");
+    jw_hex(jw, wr_done(&raw));
+    jw_key(jw, "hash");
+    jw_hex(jw, BYTES_OF(hash));
+    report_address(jw, "from", got.address);
+    report_half(jw, "r", got.signature);
+    report_half(jw, "s", got.signature + 32);
+    jw_key(jw, "v");
+    jw_quantity(jw, report_v(&tx, got.signature[64]));
+    report_audit(jw, call->core, &answer->verdict);
+    call_end(call);
+}
