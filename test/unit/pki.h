@@ -17,14 +17,14 @@
 #define PKI_TO_S   1767312000U // a day later
 #define PKI_NAMES  "DNS:kms.example,DNS:b.example,DNS:*.wild.example,DNS:partial*.example"
 
-struct client_pki {
+struct pki {
     X509 *ca;
     uint8_t root_der[1024];
     struct bytes root;
     char chain_path[300], key_path[300];
 };
 
-static inline void client_pki_extend(X509 *certificate, int kind, const char *value)
+static inline void pki_extend(X509 *certificate, int kind, const char *value)
 {
     X509_EXTENSION *extension = X509V3_EXT_conf_nid(NULL, NULL, kind, value);
 
@@ -32,7 +32,7 @@ static inline void client_pki_extend(X509 *certificate, int kind, const char *va
     X509_EXTENSION_free(extension);
 }
 
-static inline X509 *client_pki_certificate(const char *subject, EVP_PKEY *key)
+static inline X509 *pki_certificate(const char *subject, EVP_PKEY *key)
 {
     X509 *certificate = X509_new();
     X509_NAME *name = X509_get_subject_name(certificate);
@@ -47,7 +47,7 @@ static inline X509 *client_pki_certificate(const char *subject, EVP_PKEY *key)
     return certificate;
 }
 
-static inline void client_pki_write(const struct client_pki *pki, X509 *leaf, EVP_PKEY *key)
+static inline void pki_write(const struct pki *pki, X509 *leaf, EVP_PKEY *key)
 {
     FILE *file = fopen(pki->chain_path, "w");
 
@@ -57,7 +57,7 @@ static inline void client_pki_write(const struct client_pki *pki, X509 *leaf, EV
     must(fclose(file) == 0);
 }
 
-static inline void client_pki_make(struct client_pki *pki, const char *folder, const char *name)
+static inline void pki_make(struct pki *pki, const char *folder, const char *name)
 {
     EVP_PKEY *ca_key = EVP_EC_gen("P-256");
     EVP_PKEY *key = EVP_EC_gen("P-256");
@@ -67,24 +67,24 @@ static inline void client_pki_make(struct client_pki *pki, const char *folder, c
     (void)snprintf(pki->chain_path, sizeof(pki->chain_path), "%s/%s.pem", folder, name);
     (void)snprintf(pki->key_path, sizeof(pki->key_path), "%s/%s.key", folder, name);
     must(ca_key && key);
-    pki->ca = client_pki_certificate("root", ca_key);
-    client_pki_extend(pki->ca, NID_basic_constraints, "critical,CA:TRUE");
-    client_pki_extend(pki->ca, NID_key_usage, "critical,keyCertSign");
+    pki->ca = pki_certificate("root", ca_key);
+    pki_extend(pki->ca, NID_basic_constraints, "critical,CA:TRUE");
+    pki_extend(pki->ca, NID_key_usage, "critical,keyCertSign");
     must(X509_set_issuer_name(pki->ca, X509_get_subject_name(pki->ca)) == 1);
     must(X509_sign(pki->ca, ca_key, EVP_sha256()) > 0);
-    leaf = client_pki_certificate("subject.example", key);
-    client_pki_extend(leaf, NID_subject_alt_name, PKI_NAMES);
+    leaf = pki_certificate("subject.example", key);
+    pki_extend(leaf, NID_subject_alt_name, PKI_NAMES);
     must(X509_set_issuer_name(leaf, X509_get_subject_name(pki->ca)) == 1);
     must(X509_sign(leaf, ca_key, EVP_sha256()) > 0);
     must(i2d_X509(pki->ca, NULL) <= (int)sizeof(pki->root_der));
     pki->root = bytes_of(pki->root_der, (size_t)i2d_X509(pki->ca, &at));
-    client_pki_write(pki, leaf, key);
+    pki_write(pki, leaf, key);
     X509_free(leaf);
     EVP_PKEY_free(ca_key);
     EVP_PKEY_free(key);
 }
 
-static inline void client_pki_done(struct client_pki *pki)
+static inline void pki_done(struct pki *pki)
 {
     (void)unlink(pki->chain_path);
     (void)unlink(pki->key_path);
