@@ -26,6 +26,7 @@ static struct err main_vault(void)
         .seal = sandbox_enter_vault,
     };
 
+    TRY(sandbox_prepare());
     return vault_run(&env);
 }
 
@@ -41,6 +42,7 @@ static struct err main_front(void)
         .seal = sandbox_enter_front,
     };
 
+    TRY(sandbox_prepare());
     return front_run(&env);
 }
 

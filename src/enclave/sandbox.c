@@ -60,12 +60,17 @@ static struct err no_dumps(void)
     return OK;
 }
 
+struct err sandbox_prepare(void)
+{
+    TRY(no_dumps());
+    return drop_bounding_set();
+}
+
 static struct err sandbox_enter(uid_t uid)
 {
-    TRY(drop_bounding_set());
     TRY(drop_user(uid));
     TRY(check_no_capabilities());
-    TRY(no_dumps());
+    TRY(no_dumps()); // a change of user id may make the process dumpable again
     ENSURE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, ERR_IO,
            "sandbox: PR_SET_NO_NEW_PRIVS failed");
     return OK;

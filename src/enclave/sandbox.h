@@ -9,6 +9,9 @@
 #define SANDBOX_UID_VAULT 61001U
 #define SANDBOX_UID_FRONT 61002U
 
+// What is kept for each thread must go before the first thread is started: the capability bounding
+// set. Also ends core dumps and dumpability at once.
+FALLIBLE sandbox_prepare(void);
 // For all threads of the calling process, which must be root. ERR_IO names what failed.
 FALLIBLE sandbox_enter_vault(void);
 FALLIBLE sandbox_enter_front(void);

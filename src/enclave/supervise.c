@@ -19,14 +19,16 @@
 #define FIRST_CHILD_FD  3
 #define HIGH_FD         64 // where descriptors wait while their final numbers are made free
 #define HANDOVER_MS     5000
-#define FRONT_PAUSE_MS  100 // a front that dies at once is not restarted in a tight loop
-#define FRONT_PAUSE_MAX 5000
+#define FRONT_PAUSE_MS  50 // a front that dies at once is not restarted in a tight loop
+#define FRONT_PAUSE_MAX 1000
+#define FRONT_LIVED_MS  10000 // after that long, its death is not held against the next one
 
 struct supervisor {
     int nsm, listen, dial;
     int vault_channel; // our end of the socket over which the vault gets its channels
     pid_t vault, front;
-    unsigned fronts; // started so far
+    unsigned early_deaths; // of fronts, one after the other
+    struct deadline front_lived;
 };
 
 static volatile sig_atomic_t stop_asked;
@@ -97,7 +99,7 @@ static struct err front_start(struct supervisor *s)
     to_vault = pair[0];
     to_front = pair[1];
     TRY(child_start(&s->front, "front", (const int[]) { to_front, s->listen, s->dial }));
-    s->fronts++;
+    s->front_lived = deadline_in(FRONT_LIVED_MS);
     return fd_send_fd(s->vault_channel, 'C', to_vault, deadline_in(HANDOVER_MS));
 }
 
@@ -108,13 +110,15 @@ static void pause_ms(unsigned ms)
     (void)nanosleep(&time, NULL);
 }
 
-// 100 ms for the first restarts, doubling up to 5 s.
-static unsigned front_pause(unsigned fronts)
+// 50 ms after the first early death, doubling up to a second.
+static unsigned front_pause(struct supervisor *s)
 {
-    unsigned shift = fronts < 6 ? fronts : 6;
-    unsigned ms = (unsigned)FRONT_PAUSE_MS << shift;
+    unsigned shift;
 
-    return ms < FRONT_PAUSE_MAX ? ms : FRONT_PAUSE_MAX;
+    s->early_deaths = deadline_left_ms(s->front_lived) > 0 ? s->early_deaths + 1 : 1;
+    shift = s->early_deaths < 6 ? s->early_deaths - 1 : 5;
+    return (unsigned)FRONT_PAUSE_MS << shift < FRONT_PAUSE_MAX ? (unsigned)FRONT_PAUSE_MS << shift
+                                                               : FRONT_PAUSE_MAX;
 }
 
 static void children_end(struct supervisor *s)
@@ -142,7 +146,7 @@ static struct err children_watch(struct supervisor *s)
     fprintf(stderr, "event %s ended status %d\n", dead == s->vault ? "vault" : "front", status);
     ENSURE(dead != s->vault, ERR_CLOSED, "supervisor: the vault has ended");
     s->front = 0;
-    pause_ms(front_pause(s->fronts));
+    pause_ms(front_pause(s));
     return front_start(s);
 }
 
