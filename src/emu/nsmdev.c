@@ -329,8 +329,11 @@ static const char *read_attestation(struct attestation *out, struct rd *fields)
         *known[i].value = cbor_bytes_or_null(fields, &present);
         if (known[i].value->n > known[i].most)
             return input_too_large;
+        // Null and no bytes are different answers, and a view of no bytes may point nowhere.
         if (!present)
             *known[i].value = BYTES_NONE;
+        else if (known[i].value->n == 0)
+            *known[i].value = (struct bytes) { (const uint8_t *)"", 0 };
     }
     if (cbor_end(fields).code)
         return invalid_operation;
