@@ -168,7 +168,7 @@ static struct err cert_add_exts(X509 *x, const struct cert_spec *spec, X509 *iss
 
     X509V3_set_ctx(&ctx, issuer, x, NULL, NULL, 0);
     for (size_t i = 0; i < CERT_EXT_MAX && spec->ext[i].value; i++) {
-        X509_EXTENSION *ext = X509V3_EXT_conf_nid(NULL, &ctx, spec->ext[i].nid, spec->ext[i].value);
+        X509_EXTENSION *ext = X509V3_EXT_conf(NULL, &ctx, spec->ext[i].name, spec->ext[i].value);
         bool good = ext && X509_add_ext(x, ext, -1) == 1;
 
         X509_EXTENSION_free(ext);

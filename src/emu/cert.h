@@ -24,7 +24,7 @@ FALLIBLE cert_key_save(const struct cert_key *key, const char *path);
 void cert_key_free(struct cert_key **key);
 
 struct cert_ext {
-    int nid;           // of libcrypto, e.g. NID_key_usage
+    const char *name;  // e.g. "keyUsage"
     const char *value; // in libcrypto's configuration syntax; NULL: no extension
 };
 

@@ -78,7 +78,8 @@ static struct err kms_decide(struct kms_call *call, const struct server_request 
 
     ENSURE(bytes_equal_str(head->method, "POST") && bytes_equal_str(head->target, "/"), ERR_KMS,
            "UnknownOperationException: expected POST /");
-    TRY(kms_auth_verify(&call->caller, &region, head, request->body, call->kms->dir, call->now_s));
+    TRY(kms_auth_verify(&call->caller, &region,
+                        &(struct kms_auth) { head, request->body, call->kms->dir, call->now_s }));
     ENSURE(bytes_to_str(region, call->region, sizeof(call->region)), ERR_KMS,
            "InvalidSignatureException: Credential should be scoped to a valid region.");
     op = kms_op_find(http_field_get(head, "X-Amz-Target"));

@@ -21,44 +21,40 @@ static FALLIBLE parse_authorization(struct authorization *out, struct bytes text
 static FALLIBLE check_signed(const struct authorization *auth, bool has_token);
 static FALLIBLE check_scope(const struct authorization *auth, const struct http_head *head);
 static FALLIBLE check_signature(const struct authorization *auth, const struct creds *creds,
-                                const struct http_head *head, struct bytes body);
+                                const struct kms_auth *request);
 static FALLIBLE check_time(const struct authorization *auth, struct bytes date, uint64_t now_s);
 
-static FALLIBLE auth_check(struct creds *caller, struct bytes *region, const struct http_head *head,
-                           struct bytes body, uint64_t now_s)
+static FALLIBLE auth_check(const struct authorization *auth, const struct creds *caller,
+                           const struct kms_auth *request)
 {
-    struct bytes token = http_field_get(head, "X-Amz-Security-Token");
-    struct authorization auth;
+    struct bytes token = http_field_get(request->head, "X-Amz-Security-Token");
 
-    TRY(parse_authorization(&auth, http_field_get(head, "Authorization")));
-    TRY(check_signed(&auth, token.p != NULL));
-    TRY(check_scope(&auth, head));
-    TRY(check_time(&auth, http_field_get(head, "X-Amz-Date"), now_s));
-    ENSURE(bytes_equal_str(auth.access_key, caller->access_key) &&
-               ct_equal(token, bytes_str(caller->token)),
-           ERR_KMS,
+    TRY(check_signed(auth, token.p != NULL));
+    TRY(check_scope(auth, request->head));
+    TRY(check_time(auth, http_field_get(request->head, "X-Amz-Date"), request->now_s));
+    ENSURE(ct_equal(token, bytes_str(caller->token)), ERR_KMS,
            "UnrecognizedClientException: The security token included in the request is invalid.");
-    TRY(check_signature(&auth, caller, head, body));
-    ENSURE(now_s < caller->expires_s, ERR_KMS,
+    TRY(check_signature(auth, caller, request));
+    ENSURE(request->now_s < caller->expires_s, ERR_KMS,
            "ExpiredTokenException: The security token included in the request is expired");
-    *region = auth.region;
     return OK;
 }
 
-struct err kms_auth_verify(struct creds *caller, struct bytes *region, const struct http_head *head,
-                           struct bytes body, const char *dir, uint64_t now_s)
+struct err kms_auth_verify(struct creds *caller, struct bytes *region,
+                           const struct kms_auth *request)
 {
     struct authorization auth;
     struct err e;
 
-    TRY(parse_authorization(&auth, http_field_get(head, "Authorization")));
-    e = creds_find(caller, dir, auth.access_key);
+    TRY(parse_authorization(&auth, http_field_get(request->head, "Authorization")));
+    e = creds_find(caller, request->dir, auth.access_key);
     ENSURE(e.code != ERR_NOT_FOUND, ERR_KMS,
            "UnrecognizedClientException: The security token included in the request is invalid.");
     TRY(e);
-    e = auth_check(caller, region, head, body, now_s);
+    e = auth_check(&auth, caller, request);
     if (e.code)
         creds_wipe(caller);
+    *region = auth.region;
     return e;
 }
 
@@ -210,22 +206,22 @@ static FALLIBLE write_canonical(struct wr *wr, struct bytes list, const struct h
 }
 
 static struct err check_signature(const struct authorization *auth, const struct creds *creds,
-                                  const struct http_head *head, struct bytes body)
+                                  const struct kms_auth *request)
 {
     uint8_t canonical[CANONICAL_MAX];
     struct wr wr = WR_OF(canonical);
     char expected[65];
 
-    TRY(write_canonical(&wr, auth->signed_headers, head));
+    TRY(write_canonical(&wr, auth->signed_headers, request->head));
     ENSURE(!wr.bad, ERR_KMS, "InvalidSignatureException: signed headers are too long.");
     sigv4_signature(expected, bytes_str(creds->secret_key),
                     &(struct sigv4_scope) {
-                        .date = http_field_get(head, "X-Amz-Date"),
+                        .date = http_field_get(request->head, "X-Amz-Date"),
                         .region = auth->region,
                         .service = auth->service,
                         .canonical_headers = wr_done(&wr),
                         .signed_headers = auth->signed_headers,
-                        .body = body,
+                        .body = request->body,
                     });
     ENSURE(ct_equal(bytes_str(expected), auth->signature), ERR_KMS,
            "InvalidSignatureException: The request signature we calculated does not match the "

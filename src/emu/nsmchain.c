@@ -8,7 +8,6 @@
 #include "base/must.h"
 #include "emu/disk.h"
 
-#include <openssl/obj_mac.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -100,11 +99,11 @@ static FALLIBLE chain_upper(struct nsmchain *chain, struct cert_key **key, const
             .issuer_key = issuer_key,
             .from_s = now_s - HOUR_S,
             .until_s = now_s + level[i].life_s - HOUR_S,
-            .ext = { { NID_basic_constraints, level[i].constraints },
-                     { NID_authority_key_identifier, "keyid" },
-                     { NID_subject_key_identifier, "hash" },
-                     { NID_key_usage, CA_USAGE },
-                     { NID_crl_distribution_points, CRL_LOCATION } },
+            .ext = { { "basicConstraints", level[i].constraints },
+                     { "authorityKeyIdentifier", "keyid" },
+                     { "subjectKeyIdentifier", "hash" },
+                     { "keyUsage", CA_USAGE },
+                     { "crlDistributionPoints", CRL_LOCATION } },
         };
 
         *key = NULL;
@@ -136,8 +135,8 @@ static struct err chain_fill(struct nsmchain *chain, const struct nsmchain_names
                            .issuer_key = key,
                            .from_s = now_s - 1,
                            .until_s = chain->instance_until_s,
-                           .ext = { { NID_basic_constraints, "critical,CA:TRUE,pathlen:0" },
-                                    { NID_key_usage, "critical,keyCertSign" } },
+                           .ext = { { "basicConstraints", "critical,CA:TRUE,pathlen:0" },
+                                    { "keyUsage", "critical,keyCertSign" } },
                        });
 }
 
@@ -158,7 +157,7 @@ static struct err chain_leaf(struct nsmchain *chain, const struct nsmchain_names
                            .issuer_key = chain->instance_key,
                            .from_s = now_s - 3,
                            .until_s = chain->leaf_until_s,
-                           .ext = { { NID_basic_constraints, "critical,CA:FALSE" },
-                                    { NID_key_usage, "digitalSignature,nonRepudiation" } },
+                           .ext = { { "basicConstraints", "critical,CA:FALSE" },
+                                    { "keyUsage", "digitalSignature,nonRepudiation" } },
                        });
 }

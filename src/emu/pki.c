@@ -9,7 +9,6 @@
 #include "emu/cert.h"
 #include "emu/disk.h"
 
-#include <openssl/obj_mac.h>
 #include <stdio.h>
 #include <time.h>
 
@@ -61,9 +60,9 @@ static struct err make_root(const char *dir, const char *name, const char *subje
                  .key = key,
                  .from_s = now - DAY_S,
                  .until_s = now + (int64_t)days * DAY_S,
-                 .ext = { { NID_basic_constraints, "critical,CA:TRUE" },
-                          { NID_subject_key_identifier, "hash" },
-                          { NID_key_usage, "critical,digitalSignature,keyCertSign,cRLSign" } } }));
+                 .ext = { { "basicConstraints", "critical,CA:TRUE" },
+                          { "subjectKeyIdentifier", "hash" },
+                          { "keyUsage", "critical,digitalSignature,keyCertSign,cRLSign" } } }));
     TRY(cert_key_save(key, key_path));
     return disk_write(der_path, wr_done(&wr), 0644);
 }
@@ -94,19 +93,19 @@ static FALLIBLE issue_server(struct wr *pem, const char *dir, const struct cert_
     TRY(cert_key_load(&root_key, path));
     TRY(disk_path(path, sizeof(path), dir, "tls-root.der"));
     TRY(fd_read_file(path, root, sizeof(root), &root_n));
-    TRY(cert_issue(
-        &wr, &(struct cert_spec) { .name = "kms.dev.cloister.invalid",
-                                   .key = key,
-                                   .issuer = bytes_of(root, root_n),
-                                   .issuer_key = root_key,
-                                   .from_s = now - DAY_S,
-                                   .until_s = now + (int64_t)TLS_DAYS * DAY_S - DAY_S,
-                                   .ext = { { NID_basic_constraints, "critical,CA:FALSE" },
-                                            { NID_subject_key_identifier, "hash" },
-                                            { NID_authority_key_identifier, "keyid" },
-                                            { NID_key_usage, "critical,digitalSignature" },
-                                            { NID_ext_key_usage, "serverAuth" },
-                                            { NID_subject_alt_name, (const char *)names } } }));
+    TRY(cert_issue(&wr,
+                   &(struct cert_spec) { .name = "kms.dev.cloister.invalid",
+                                         .key = key,
+                                         .issuer = bytes_of(root, root_n),
+                                         .issuer_key = root_key,
+                                         .from_s = now - DAY_S,
+                                         .until_s = now + (int64_t)TLS_DAYS * DAY_S - DAY_S,
+                                         .ext = { { "basicConstraints", "critical,CA:FALSE" },
+                                                  { "subjectKeyIdentifier", "hash" },
+                                                  { "authorityKeyIdentifier", "keyid" },
+                                                  { "keyUsage", "critical,digitalSignature" },
+                                                  { "extendedKeyUsage", "serverAuth" },
+                                                  { "subjectAltName", (const char *)names } } }));
     return cert_to_pem(pem, wr_done(&wr));
 }
 
