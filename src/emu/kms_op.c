@@ -10,6 +10,7 @@
 #include "crypto/cms.h"
 #include "crypto/openssl/libcrypto.h"
 #include "crypto/openssl/sha2.h"
+#include "emu/journal.h"
 #include "emu/kms_blob.h"
 #include "emu/kms_policy.h"
 #include "emu/kms_recipient.h"
@@ -121,23 +122,34 @@ static void op_write_denial(struct kms_call *call, const char *action, bool is_e
                    is_explicit ? "" : action, is_explicit ? "" : " action");
 }
 
+// The developer reads in the log which condition it was; the caller does not, as with AWS.
+static void op_log_denial(struct bytes policy, const struct kms_policy_request *request)
+{
+    uint8_t text[512];
+    struct wr wr = WR_OF(text);
+
+    kms_policy_explain(&wr, policy, request);
+    journal("kms policy: %.*s", (int)wr.len, (const char *)text);
+}
+
 static FALLIBLE op_ask_policy(struct kms_call *call, const char *action)
 {
-    uint8_t policy[CMK_POLICY_MAX];
+    struct kms_policy_request request = {
+        .action = bytes_str(action),
+        .role = bytes_str(call->caller.role),
+        .resource = bytes_str(call->cmk.arn),
+        .attest = call->has_recipient ? &call->attest : NULL,
+        .context = call->context,
+    };
     enum kms_policy_verdict verdict;
+    uint8_t policy[CMK_POLICY_MAX];
     size_t n;
 
     TRY(cmk_policy(call->kms->dir, &call->cmk, policy, sizeof(policy), &n));
-    verdict = kms_policy_decide(bytes_of(policy, n),
-                                &(struct kms_policy_request) {
-                                    .action = bytes_str(action),
-                                    .role = bytes_str(call->caller.role),
-                                    .resource = bytes_str(call->cmk.arn),
-                                    .attest = call->has_recipient ? &call->attest : NULL,
-                                    .context = call->context,
-                                });
+    verdict = kms_policy_decide(bytes_of(policy, n), &request);
     if (verdict == KMS_POLICY_ALLOW)
         return OK;
+    op_log_denial(bytes_of(policy, n), &request);
     op_write_denial(call, action, verdict == KMS_POLICY_DENIED);
     return FAIL(ERR_DENIED, "the key policy does not allow it");
 }

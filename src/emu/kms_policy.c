@@ -292,17 +292,17 @@ static bool condition_holds(struct bytes op, const struct json *key,
     return value.p && any_equal(key, value, bytes_equal_str(op, "StringEqualsIgnoreCase"));
 }
 
-static bool conditions_hold(const struct json *condition, const struct kms_policy_request *request)
+// The first condition key that does not hold; NULL when all do.
+static const struct json *failing_condition(const struct json *condition,
+                                            const struct kms_policy_request *request)
 {
-    if (!condition)
-        return true;
-    for (const struct json *op = condition->child; op; op = op->next) {
+    for (const struct json *op = condition ? condition->child : NULL; op; op = op->next) {
         for (const struct json *key = op->child; key; key = key->next) {
             if (!condition_holds(op->key, key, request))
-                return false;
+                return key;
         }
     }
-    return true;
+    return NULL;
 }
 
 static bool statement_matches(const struct json *s, const struct kms_policy_request *request)
@@ -310,5 +310,42 @@ static bool statement_matches(const struct json *s, const struct kms_policy_requ
     return principal_matches(json_get(s, "Principal"), request->role) &&
            action_matches(json_get(s, "Action"), request->action) &&
            resource_matches(json_get(s, "Resource"), request->resource) &&
-           conditions_hold(json_get(s, "Condition"), request);
+           !failing_condition(json_get(s, "Condition"), request);
+}
+
+static struct bytes statement_obstacle(const struct json *s,
+                                       const struct kms_policy_request *request)
+{
+    const struct json *failing = failing_condition(json_get(s, "Condition"), request);
+
+    if (bytes_equal_str(json_string(json_get(s, "Effect")), "Deny"))
+        return failing ? failing->key : BYTES_LIT("Effect: Deny");
+    if (!principal_matches(json_get(s, "Principal"), request->role))
+        return BYTES_LIT("Principal");
+    if (!action_matches(json_get(s, "Action"), request->action))
+        return BYTES_LIT("Action");
+    if (!resource_matches(json_get(s, "Resource"), request->resource))
+        return BYTES_LIT("Resource");
+    return failing ? failing->key : BYTES_NONE;
+}
+
+void kms_policy_explain(struct wr *out, struct bytes text, const struct kms_policy_request *request)
+{
+    struct policy policy;
+    unsigned number = 1;
+
+    if (text.n == 0)
+        wr_str(out, "the key has no policy");
+    else if (policy_parse(&policy, text).code)
+        wr_str(out, "the policy cannot be read");
+    else if (!policy.statements)
+        wr_str(out, "the policy has no statement");
+    else {
+        for (const struct json *s = policy.statements; s; s = s->next, number++) {
+            wr_str(out, number > 1 ? "; statement " : "statement ");
+            u256_write_decimal(out, u256_of(number));
+            wr_str(out, ": ");
+            wr_bytes(out, statement_obstacle(s, request));
+        }
+    }
 }

@@ -25,3 +25,7 @@ FALLIBLE kms_policy_check(struct bytes policy);
 // empty, allows nothing.
 enum kms_policy_verdict kms_policy_decide(struct bytes policy,
                                           const struct kms_policy_request *request);
+// For people, after a refusal: what in each statement stood against the request, e.g.
+// "statement 1: kms:RecipientAttestation:PCR0".
+void kms_policy_explain(struct wr *out, struct bytes policy,
+                        const struct kms_policy_request *request);

@@ -196,11 +196,45 @@ static void refuses(void **state)
         expect_ok(cases[i].name, kms_policy_check(bytes_str(cases[i].policy)));
 }
 
+static void explains(void **state)
+{
+    static const struct {
+        const char *name, *policy, *expected;
+    } explained[] = {
+        { "no policy", "", "the key has no policy" },
+        { "bad policy", "{}", "the policy cannot be read" },
+        { "no statement", POLICY(""), "the policy has no statement" },
+        { "role and action",
+          POLICY(ST("Allow", "{\"AWS\":\"111122223334\"}", "\"*\"", "") "," ST("Allow", "\"*\"",
+                                                                               "\"kms:Sign\"", "")),
+          "statement 1: Principal; statement 2: Action" },
+        { "condition", POLICY(ALLOW("\"StringEquals\":{" PCR("0") ":\"" PCR_B0 "\"}")),
+          "statement 1: kms:RecipientAttestation:PCR0" },
+        { "deny", POLICY(ST("Deny", "\"*\"", "\"*\"", "")), "statement 1: Effect: Deny" },
+    };
+    struct kms_policy_request request = { .action = BYTES_LIT("kms:Decrypt"),
+                                          .role = BYTES_LIT(ROLE),
+                                          .resource = BYTES_LIT(KEY),
+                                          .attest = &doc,
+                                          .context = context };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(explained); i++) {
+        uint8_t text[256];
+        struct wr wr = WR_OF(text);
+
+        kms_policy_explain(&wr, bytes_str(explained[i].policy), &request);
+        if (!bytes_equal_str(wr_done(&wr), explained[i].expected))
+            fail_msg("%s: %.*s", explained[i].name, (int)wr.len, (const char *)text);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(refuses),
         cmocka_unit_test(decides),
+        cmocka_unit_test(explains),
     };
 
     return cmocka_run_group_tests(tests, setup, NULL);
