@@ -4,7 +4,10 @@
 // bytes that it computed itself from the record, never against what the parent says.
 #include "proto/receipt.h"
 
+#include "base/must.h"
 #include "proto/tag.h"
+
+#include <string.h>
 
 static void write_tagged_hash(struct wr *wr, const char *tag, struct bytes what)
 {
@@ -59,10 +62,18 @@ static FALLIBLE check_identity(const struct receipt_trust *trust, const struct a
     ENSURE(!trust->pcr16 || pcr_is(doc, 16, trust->pcr16), ERR_UNTRUSTED,
            "PCR16: another configuration than the trusted one");
     ENSURE(!doc->has_public_key, ERR_UNTRUSTED, "public_key: expected none in this document");
-    ENSURE(doc->has_user_data, ERR_UNTRUSTED, "user_data: expected a Cloister structure");
+    ENSURE(doc->has_user_data && receipt_tag(doc->user_data), ERR_UNTRUSTED,
+           "user_data: expected a Cloister structure");
     ENSURE(!nonce.p || bytes_equal(nonce, doc->has_nonce ? doc->nonce : BYTES_NONE), ERR_UNTRUSTED,
            "nonce: another one than was asked for");
     return OK;
+}
+
+struct err receipt_check_document(const struct receipt_trust *trust, struct bytes document,
+                                  struct bytes nonce, struct attest *out)
+{
+    TRY(attest_verify(out, document, trust->root_der, 0, trust->allow_debug));
+    return check_identity(trust, out, nonce);
 }
 
 // A receipt, judged at its own time: it stays valid after the certificates of its day expired.
@@ -71,8 +82,7 @@ static FALLIBLE check_receipt(const struct receipt_trust *trust, struct bytes do
 {
     struct attest doc;
 
-    TRY(attest_verify(&doc, document, trust->root_der, 0, trust->allow_debug));
-    TRY(check_identity(trust, &doc, nonce));
+    TRY(receipt_check_document(trust, document, nonce, &doc));
     ENSURE(bytes_equal(doc.user_data, user_data), ERR_UNTRUSTED,
            "user_data: the receipt belongs to another record");
     return OK;
@@ -104,17 +114,28 @@ struct err receipt_check_keyset(const struct receipt_trust *trust, const struct 
     return check_receipt(trust, document, nonce, wr_done(&wr));
 }
 
-// Reads user_data of a status document, under the tag that belongs to its phase.
-static FALLIBLE read_status(struct receipt_status *out, struct bytes user_data)
+const char *receipt_tag(struct bytes user_data)
 {
-    bool unconfigured = bytes_equal(bytes_take(user_data, sizeof(TAG_UNCONFIGURED)),
-                                    bytes_of(TAG_UNCONFIGURED, sizeof(TAG_UNCONFIGURED)));
-    bool configured = bytes_equal(bytes_take(user_data, sizeof(TAG_STATUS)),
-                                  bytes_of(TAG_STATUS, sizeof(TAG_STATUS)));
-    struct rd rd =
-        rd_of(bytes_skip(user_data, unconfigured ? sizeof(TAG_UNCONFIGURED) : sizeof(TAG_STATUS)));
+    static const char *const tags[] = { TAG_RECEIPT, TAG_KEYSET, TAG_STATUS, TAG_UNCONFIGURED };
 
-    ENSURE(unconfigured || configured, ERR_UNTRUSTED, "user_data: expected a status document");
+    for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
+        struct bytes with_zero = bytes_of(tags[i], strlen(tags[i]) + 1);
+
+        if (bytes_equal(bytes_take(user_data, with_zero.n), with_zero))
+            return tags[i];
+    }
+    return NULL;
+}
+
+struct err receipt_read_status(struct receipt_status *out, struct bytes user_data)
+{
+    const char *tag = receipt_tag(user_data);
+    bool unconfigured = tag && strcmp(tag, TAG_UNCONFIGURED) == 0;
+    struct rd rd;
+
+    ENSURE(unconfigured || (tag && strcmp(tag, TAG_STATUS) == 0), ERR_UNTRUSTED,
+           "user_data: expected a status document");
+    rd = rd_of(bytes_skip(user_data, strlen(tag) + 1));
     out->phase = rd_u8(&rd);
     out->boot = id_read(&rd);
     out->sequence = rd_u64(&rd);
@@ -136,5 +157,5 @@ struct err receipt_check_status(const struct receipt_trust *trust, struct bytes 
     TRY(attest_verify(&doc, document, trust->root_der, now_ms, trust->allow_debug));
     TRY(attest_fresh(&doc, now_ms));
     TRY(check_identity(trust, &doc, nonce));
-    return read_status(out, doc.user_data);
+    return receipt_read_status(out, doc.user_data);
 }

@@ -34,6 +34,17 @@ void receipt_write_keyset(struct wr *wr, struct bytes keyset_public);
 // user_data of `attestation`: TAG_STATUS or TAG_UNCONFIGURED || 0 || status fields.
 void receipt_write_status(struct wr *wr, const struct receipt_status *status);
 
+// The tag of user_data, one of proto/tag.h's four for documents; NULL when it is none of them.
+const char *receipt_tag(struct bytes user_data);
+// Reads user_data of a status document, under the tag that belongs to its phase. ERR_UNTRUSTED when
+// it is another document's.
+FALLIBLE receipt_read_status(struct receipt_status *out, struct bytes user_data);
+
+// Verifies any document at its own time: root, PCR0, PCR16, public_key null, user_data with a tag
+// of ours, nonce equal when `nonce.p` is not NULL. What the user_data says is the caller's to
+// judge.
+FALLIBLE receipt_check_document(const struct receipt_trust *trust, struct bytes document,
+                                struct bytes nonce, struct attest *out);
 // Verifies an account's receipt off the parent: document (at its own time), root, PCR0, PCR16,
 // public_key null, user_data of this very record, nonce equal when `nonce.p` is not NULL.
 FALLIBLE receipt_check_record(const struct receipt_trust *trust, const struct record *record,

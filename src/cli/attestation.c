@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+// Attestation documents. What is pinned comes from one place: the options, or else the trust file;
+// never a mixture that nobody wrote down. With PCR0 alone the code is known, but not under which
+// configuration it runs: that is said in words and has an exit code of its own.
+#include "cli/attestation.h"
+
+#include "base/base64.h"
+#include "base/hex.h"
+#include "base/must.h"
+#include "crypto/anchors.h"
+#include "proto/tag.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#define TEXT_MAX 32768U // a document as base64
+
+static uint8_t text[TEXT_MAX];
+static uint8_t document_buf[DOCUMENT_MAX];
+
+// From a file: the document itself, or base64 text of it.
+static FALLIBLE read_document(struct cli *cli, struct bytes *out)
+{
+    struct wr wr = WR_OF(text);
+    struct bytes trimmed;
+    size_t n = 0;
+
+    TRY(cli_read(cli, cli->args.word, &wr));
+    trimmed = wr_done(&wr);
+    while (trimmed.n > 0 && strchr(" \r\n\t", trimmed.p[trimmed.n - 1]) && trimmed.p[trimmed.n - 1])
+        trimmed.n--;
+    *out = wr_done(&wr);
+    if (base64_decode(document_buf, sizeof(document_buf), &n, trimmed).code == 0)
+        *out = bytes_of(document_buf, n);
+    return OK;
+}
+
+static FALLIBLE fetch_document(struct cli *cli, struct bytes nonce, struct bytes *out)
+{
+    char target[256] = { 0 };
+    struct wr wr = wr_of(target, sizeof(target) - 1);
+    struct rest_request request = { .method = "GET", .target = target };
+    const struct json *answer = NULL;
+    size_t n = 0;
+
+    wr_str(&wr, "/v1/attestation?nonce=");
+    hex_write_0x(&wr, nonce);
+    TRY(wr_end(&wr));
+    TRY(rest_open(&cli->rest, &cli->trust));
+    TRY(rest_call(&cli->rest, &request, &answer));
+    TRY(base64_decode(document_buf, sizeof(document_buf), &n,
+                      json_string(json_get(answer, "document_b64"))));
+    *out = bytes_of(document_buf, n);
+    return OK;
+}
+
+static const char *phase_name(uint8_t phase)
+{
+    if (phase == PHASE_READY)
+        return "READY";
+    return phase == PHASE_CONFIGURED ? "CONFIGURED" : "UNCONFIGURED";
+}
+
+static void show_pcrs(struct out *out, const struct attest *doc)
+{
+    for (unsigned i = 0; i < ATTEST_PCRS; i++) {
+        char key[8];
+
+        if (attest_pcr_is_zero(doc, i) && i != 0 && i != 16)
+            continue;
+        if (!(doc->pcr_present & 1U << i))
+            continue;
+        (void)snprintf(key, sizeof(key), "pcr%u", i);
+        out_digits(out, key, BYTES_OF(doc->pcr[i]));
+    }
+}
+
+static void show(struct cli *cli, const struct attest *doc)
+{
+    struct out *out = &cli->out;
+    struct bytes user_data = doc->has_user_data ? doc->user_data : BYTES_NONE;
+    const char *tag = receipt_tag(user_data);
+    struct receipt_status status;
+    char boot[ID_TEXT];
+
+    out_str(out, "anchors", anchors_this.name);
+    out_str(out, "document", tag ? tag : "not a document of Cloister");
+    out_text(out, "module_id", doc->module_id);
+    out_time(out, "time", doc->timestamp_ms);
+    show_pcrs(out, doc);
+    if (doc->has_nonce)
+        out_hex(out, "nonce", doc->nonce);
+    if (doc->has_public_key)
+        out_hex(out, "public_key", doc->public_key);
+    if (receipt_read_status(&status, user_data).code) {
+        if (user_data.n)
+            out_hex(out, "user_data", user_data);
+        return;
+    }
+    id_text(boot, &status.boot);
+    out_str(out, "phase", phase_name(status.phase));
+    out_str(out, "boot", boot);
+    out_u64(out, "audit_sequence", status.sequence);
+    out_digits(out, "audit_head", BYTES_OF(status.audit_head));
+    out_str(out, "anchor", config_anchor_name((enum config_anchor)status.anchor));
+}
+
+// The nonce of --nonce, or a random one.
+static FALLIBLE nonce_of(struct cli *cli, uint8_t buf[static NONCE_BYTES_MAX], struct bytes *out)
+{
+    const char *given = args_get(&cli->args, "nonce");
+    size_t n = CLI_NONCE_BYTES;
+
+    if (!given)
+        cli_nonce(buf);
+    else if (cli_hex(buf, NONCE_BYTES_MAX, &n, given).code || n == 0)
+        return CLI_USAGE_ERROR(cli, "--nonce: expected 1 to 64 bytes in hex");
+    *out = bytes_of(buf, n);
+    return OK;
+}
+
+struct err attestation_show(struct cli *cli)
+{
+    uint8_t nonce_buf[NONCE_BYTES_MAX];
+    struct bytes nonce = BYTES_NONE;
+    struct bytes document = BYTES_NONE;
+    struct attest doc;
+
+    if (cli->args.word) {
+        TRY(read_document(cli, &document));
+    } else {
+        TRY(nonce_of(cli, nonce_buf, &nonce));
+        TRY(cli_load_trust(cli, true));
+        TRY(fetch_document(cli, nonce, &document));
+    }
+    TRY(attest_parse(&doc, document));
+    out_str(&cli->out, "verified", "no: this only shows what it says");
+    show(cli, &doc);
+    return OK;
+}
+
+// PCR0 values of the command line, in place of the trust file's. They bring their configuration
+// along, or there is none.
+static FALLIBLE pins_of_options(struct cli *cli)
+{
+    struct trust *trust = &cli->trust;
+    const char *value;
+    size_t at = 0;
+
+    trust->pcr0_len = 0;
+    trust->has_config = false;
+    while ((value = args_next(&cli->args, "pcr0", &at))) {
+        size_t n = 0;
+
+        if (trust->pcr0_len == TRUST_PCR0_MAX)
+            return CLI_USAGE_ERROR(cli, "--pcr0: expected at most 16 values");
+        if (cli_hex(trust->pcr0[trust->pcr0_len++], 48, &n, value).code || n != 48)
+            return CLI_USAGE_ERROR(cli, "--pcr0: expected 96 hex digits");
+    }
+    return OK;
+}
+
+static FALLIBLE configuration_of_options(struct cli *cli, bool *is_pinned)
+{
+    const char *config = args_get(&cli->args, "config");
+    const char *pcr16 = args_get(&cli->args, "pcr16");
+    size_t n = 0;
+
+    if (config && pcr16)
+        return CLI_USAGE_ERROR(cli, "give --config or --pcr16, not both");
+    if (config) {
+        (void)snprintf(cli->where, sizeof(cli->where), "%.150s: ", config);
+        TRY(trust_load_config(&cli->trust, config));
+        cli->where[0] = 0;
+    }
+    if (pcr16) {
+        cli->trust.has_config = false;
+        if (cli_hex(cli->trust.pcr16, 48, &n, pcr16).code || n != 48)
+            return CLI_USAGE_ERROR(cli, "--pcr16: expected 96 hex digits");
+    }
+    *is_pinned = cli->trust.has_config || pcr16;
+    return OK;
+}
+
+static FALLIBLE load_pins(struct cli *cli, struct receipt_trust *out)
+{
+    const struct trust *trust = &cli->trust;
+    bool by_options = args_has(&cli->args, "pcr0");
+    bool is_pinned = false;
+
+    TRY(cli_load_trust(cli, !by_options));
+    if (by_options)
+        TRY(pins_of_options(cli));
+    TRY(configuration_of_options(cli, &is_pinned));
+    if (trust->pcr0_len == 0)
+        return CLI_USAGE_ERROR(cli,
+                               "say which code you trust: --pcr0 HEX, or pcr0 in the trust file");
+    *out = (struct receipt_trust) {
+        .root_der = anchors_this.nsm_root,
+        .pcr0 = trust->pcr0,
+        .pcr0_len = trust->pcr0_len,
+        .pcr16 = is_pinned ? trust->pcr16 : NULL,
+        .allow_debug = args_has(&cli->args, "allow-debug"),
+    };
+    return OK;
+}
+
+static FALLIBLE check_live(struct cli *cli, const struct receipt_trust *pins,
+                           struct bytes *document)
+{
+    uint8_t nonce_buf[NONCE_BYTES_MAX];
+    struct bytes nonce = BYTES_NONE;
+    struct receipt_status status;
+
+    TRY(nonce_of(cli, nonce_buf, &nonce));
+    TRY(fetch_document(cli, nonce, document));
+    cli->exit = CLI_UNVERIFIED;
+    return receipt_check_status(pins, *document, nonce, cli_now_ms(), &status);
+}
+
+static FALLIBLE check_file(struct cli *cli, const struct receipt_trust *pins,
+                           struct bytes *document)
+{
+    uint8_t nonce_buf[NONCE_BYTES_MAX];
+    struct bytes nonce = BYTES_NONE;
+    struct attest doc;
+
+    if (args_has(&cli->args, "nonce"))
+        TRY(nonce_of(cli, nonce_buf, &nonce));
+    TRY(read_document(cli, document));
+    cli->exit = CLI_UNVERIFIED;
+    return receipt_check_document(pins, *document, nonce, &doc);
+}
+
+struct err attestation_verify(struct cli *cli)
+{
+    struct receipt_trust pins;
+    struct bytes document = BYTES_NONE;
+    struct attest doc;
+    char deployment[ID_TEXT];
+
+    TRY(load_pins(cli, &pins));
+    TRY(cli->args.word ? check_file(cli, &pins, &document) : check_live(cli, &pins, &document));
+    TRY(attest_parse(&doc, document));
+    cli->exit = pins.pcr16 ? CLI_DONE : CLI_DEPLOYMENT;
+    out_str(&cli->out, "verified", pins.pcr16 ? "yes" : "code ok, deployment unverified");
+    if (cli->args.word)
+        out_str(&cli->out, "judged", "at its own time: it says nothing about now");
+    if (cli->trust.has_config) {
+        id_text(deployment, &cli->trust.config.deployment);
+        out_str(&cli->out, "deployment", deployment);
+    }
+    show(cli, &doc);
+    if (!pins.pcr16)
+        out_say("cloister: ", BYTES_LIT("code ok, deployment unverified: give --config or --pcr16 "
+                                        "to compare the configuration, too"));
+    return OK;
+}

@@ -1,0 +1,106 @@
+// SPDX-License-Identifier: Apache-2.0
+// What several commands do: load the trust file, read files and standard input, read hex.
+#include "cli/cli.h"
+
+#include "base/fd.h"
+#include "base/hex.h"
+#include "crypto/openssl/libcrypto.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <time.h>
+#include <unistd.h>
+
+struct err cli_load_trust(struct cli *cli, bool is_required)
+{
+    const char *given = args_get(&cli->args, "trust");
+    char fallback[TRUST_PATH_MAX];
+    const char *path = given;
+    unsigned line = 0;
+    struct err err;
+
+    if (!given) {
+        TRY(trust_default_path(fallback));
+        path = fallback;
+    }
+    err = trust_load(&cli->trust, path, &line);
+    if (err.code == ERR_NOT_FOUND && !given && !is_required && !cli->trust.configuration[0])
+        return OK;
+    if (err.code && line)
+        (void)snprintf(cli->where, sizeof(cli->where), "%.150s:%u: ", path, line);
+    else if (err.code)
+        (void)snprintf(cli->where, sizeof(cli->where), "trust file %.150s: ", path);
+    return err;
+}
+
+struct err cli_open_service(struct cli *cli)
+{
+    TRY(cli_load_trust(cli, true));
+    return rest_open(&cli->rest, &cli->trust);
+}
+
+static FALLIBLE read_stdin(struct wr *out)
+{
+    while (out->len < out->cap) {
+        ssize_t got = read(STDIN_FILENO, out->p + out->len, out->cap - out->len);
+
+        ENSURE(got >= 0, ERR_IO, "standard input cannot be read");
+        if (got == 0)
+            return OK;
+        out->len += (size_t)got;
+    }
+    return FAIL(ERR_TOO_LARGE, "standard input is larger than expected");
+}
+
+struct err cli_read(struct cli *cli, const char *path, struct wr *out)
+{
+    struct err err;
+    size_t n = 0;
+
+    if (strcmp(path, "-") == 0)
+        return read_stdin(out);
+    err = fd_read_file(path, out->p, out->cap, &n);
+    if (err.code)
+        (void)snprintf(cli->where, sizeof(cli->where), "%.150s: ", path);
+    out->len = n;
+    return err;
+}
+
+struct err cli_word(struct cli *cli, const char **out)
+{
+    *out = cli->args.word;
+    return *out ? OK : CLI_USAGE_ERROR(cli, "an argument is missing; try --help");
+}
+
+struct err cli_need(struct cli *cli, const char *name, const char **out)
+{
+    *out = args_get(&cli->args, name);
+    if (*out)
+        return OK;
+    (void)snprintf(cli->where, sizeof(cli->where), "--%s: ", name);
+    return CLI_USAGE_ERROR(cli, "is missing; try --help");
+}
+
+struct err cli_hex(uint8_t *out, size_t cap, size_t *n, const char *text)
+{
+    struct bytes digits = bytes_str(text);
+
+    if (digits.n >= 2 && digits.p[0] == '0' && digits.p[1] == 'x')
+        digits = bytes_skip(digits, 2);
+    *n = digits.n / 2;
+    ENSURE(*n <= cap, ERR_TOO_LARGE, "hex: longer than expected");
+    return hex_decode(out, *n, digits);
+}
+
+void cli_nonce(uint8_t out[static CLI_NONCE_BYTES])
+{
+    libcrypto_random(out, CLI_NONCE_BYTES);
+}
+
+uint64_t cli_now_ms(void)
+{
+    struct timespec now = { 0 };
+
+    (void)clock_gettime(CLOCK_REALTIME, &now);
+    return (uint64_t)now.tv_sec * 1000 + (uint64_t)now.tv_nsec / 1000000;
+}

@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: Apache-2.0
+// The JSON form of a configuration (PROTOCOL.md section 4), turned into the canonical form that the
+// enclave measures. Who may include it: cli.
+#pragma once
+
+#include "net/json.h"
+#include "proto/config.h"
+
+struct confjson {
+    struct config config;                         // views into the JSON text and `hosts`
+    uint8_t hosts[CONFIG_HOSTS * HOST_BYTES_MAX]; // derived from the ARNs
+    struct wr hosts_wr;
+    char where[96]; // the JSON field that an error is about, e.g. "keysets[0].keys[1]"
+};
+
+// Reads the object and derives the hosts, in order of first appearance. ERR_MALFORMED and
+// ERR_UNSUPPORTED, with out->where.
+FALLIBLE confjson_read(struct confjson *out, const struct json *root);

@@ -1,0 +1,84 @@
+// SPDX-License-Identifier: Apache-2.0
+// Receipts are checked off the parent. Nothing of the service's answer is believed: its `address`
+// is not even read. An address that a hostile parent made up, or that an enclave of another program
+// or another configuration made, ends as the word UNVERIFIED.
+#include "cli/verify.h"
+
+#include "base/base64.h"
+#include "crypto/ecdsa.h"
+#include "proto/policy.h"
+
+#include <string.h>
+
+static FALLIBLE read_b64(uint8_t *out, size_t cap, struct bytes *view, struct bytes text)
+{
+    size_t n = 0;
+
+    TRY(base64_decode(out, cap, &n, text));
+    *view = bytes_of(out, n);
+    return OK;
+}
+
+// The record belongs to this deployment and is what the service says it is.
+static FALLIBLE check_record(const struct record *record, const struct trust *trust,
+                             const struct json *account)
+{
+    struct id claimed;
+
+    ENSURE(id_equal(&record->deployment, &trust->config.deployment), ERR_UNTRUSTED,
+           "record: belongs to another deployment");
+    ENSURE(record->key_type == RECORD_SECP256K1 && record->purpose == RECORD_ACCOUNT, ERR_UNTRUSTED,
+           "record: is not an Ethereum account's");
+    TRY(id_parse(&claimed, json_string(json_get(account, "account"))));
+    ENSURE(id_equal(&record->id, &claimed), ERR_UNTRUSTED, "record: belongs to another account");
+    TRY(id_parse(&claimed, json_string(json_get(account, "keyset"))));
+    ENSURE(id_equal(&record->keyset, &claimed), ERR_UNTRUSTED, "record: belongs to another keyset");
+    return policy_check_authorisers(record->authorisers);
+}
+
+static FALLIBLE verify(struct verify *out, const struct trust *trust, const struct json *account,
+                       struct bytes nonce)
+{
+    static uint8_t record_bytes[RECORD_BYTES_MAX];
+    static uint8_t receipt_bytes[DOCUMENT_MAX];
+    struct bytes record_b64 = json_string(json_get(account, "record_b64"));
+    struct bytes receipt_b64 = json_string(json_get(account, "receipt_b64"));
+    struct receipt_trust pins;
+    struct bytes stored = BYTES_NONE;
+    struct bytes receipt = BYTES_NONE;
+    struct record record;
+    struct policy policy;
+
+    TRY(trust_receipts(&pins, trust));
+    ENSURE(record_b64.n > 0, ERR_UNTRUSTED, "the service sent no record");
+    ENSURE(receipt_b64.n > 0, ERR_UNTRUSTED, "the service sent no receipt");
+    TRY(read_b64(record_bytes, sizeof(record_bytes), &stored, record_b64));
+    TRY(read_b64(receipt_bytes, sizeof(receipt_bytes), &receipt, receipt_b64));
+    TRY(record_read(&record, stored));
+    TRY(receipt_check_record(&pins, &record, receipt, nonce));
+    TRY(check_record(&record, trust, account));
+    TRY(policy_read(&policy, record.policy));
+    TRY(ecdsa_address(out->raw_address, record.public_key.p));
+    address_text(out->address, out->raw_address);
+    out->account = record.id;
+    out->keyset = record.keyset;
+    out->created_ms = record.created_ms;
+    out->policy = policy_kind_name(policy.kind);
+    return OK;
+}
+
+void verify_account(struct verify *out, const struct trust *trust, const struct json *account,
+                    const struct id *id, struct bytes nonce)
+{
+    struct verify result = { .policy = "unknown" };
+
+    result.reason = verify(&result, trust, account, nonce);
+    if (!result.reason.code && id && !id_equal(&result.account, id))
+        result.reason = FAIL(ERR_UNTRUSTED, "the service answered another account");
+    result.is_verified = result.reason.code == 0;
+    if (!result.is_verified)
+        result = (struct verify) { .address = VERIFY_UNVERIFIED,
+                                   .policy = "unknown",
+                                   .reason = result.reason };
+    *out = result;
+}
