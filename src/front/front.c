@@ -14,8 +14,11 @@
 #include <sys/random.h>
 #include <time.h>
 
+#define AGE_MS 30000 // how long expired credentials may lie about
+
 struct front {
     struct core core;
+    struct loop_timer *age;
     const struct front_env *env;
     struct err end; // why the loop was stopped
 };
@@ -45,6 +48,15 @@ static void front_wake(void *context)
     kms_collect(front->core.kms);
 }
 
+// Credentials that nobody uses are wiped at their end, too.
+static void front_age(void *context)
+{
+    struct front *front = context;
+
+    (void)credentials_expires(front->core.credentials, core_now_s(&front->core));
+    loop_timer_set(front->age, deadline_in(AGE_MS));
+}
+
 // glibc's allocator must not make arenas for threads (they grow by mprotect), and reads the time
 // zone from a file when it is first asked for a calendar date (libcrypto does, for certificates).
 static struct err front_prepare_libraries(void)
@@ -70,6 +82,7 @@ static struct err front_set_up(struct front *front)
     loop_set_wake(core->loop, front_wake, front);
     TRY(link_new(&core->link, core->loop, front->env->vault_fd, front_fail, front));
     TRY(credentials_new(&core->credentials));
+    TRY(loop_timer(core->loop, &front->age, deadline_in(AGE_MS), front_age, front));
     return kms_new(&core->kms, core, front->env);
 }
 
@@ -125,6 +138,7 @@ static void front_tear_down(struct front *front)
     control_free(&front->core.control);
     kms_free(&front->core.kms);
     link_free(&front->core.link);
+    loop_timer_free(&front->age);
     credentials_free(&front->core.credentials);
     loop_free(&front->core.loop);
     free(front);

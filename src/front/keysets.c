@@ -73,7 +73,8 @@ static void keysets_on_step(void *context, struct link_answer *answer)
     if (!err.code)
         err = rd_end(&answer->result);
     if (!err.code && step.kind == MSG_STEP_DONE) {
-        core_set_phase(call->core, PHASE_READY);
+        if (!call->creating) // creation forgets the key: the stored record has to be opened
+            core_set_phase(call->core, PHASE_READY);
         report_keyset(call, &step);
         return;
     }

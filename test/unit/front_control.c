@@ -126,6 +126,76 @@ static void test_peer_that_left_gets_nothing(void **state)
     (void)close(fd);
 }
 
+// 64 answers of 16 KiB are more than a peer may leave unread before it is no longer listened to.
+static void test_peer_that_does_not_read_is_paused(void **state)
+{
+    static uint8_t document[DOCUMENT_MAX];
+    struct msg msg;
+    int asked = 0, slow = client_dial(), other = client_dial();
+
+    (void)state;
+    for (int i = 0; i < 200; i++)
+        client_send(slow, "{\"id\":1,\"method\":\"attestation\"}");
+    while (!fd_wait(fixture.vault, POLLIN, deadline_in(100)).code) {
+        msg = vault_expect(MSG_ATTESTATION);
+        vault_answer(&msg, ERR_NONE, BYTES_OF(document));
+        asked++;
+    }
+    assert_in_range(asked, 8, 150);
+    client_send(other, "{\"method\":\"hello\"}");
+    client_expect(other, "\"protocol\":1");
+    for (int i = 0; i < asked; i++)
+        client_expect(slow, "document_b64");
+    (void)vault_expect(MSG_ATTESTATION); // it reads again, and is heard again
+    (void)close(slow);
+    (void)close(other);
+}
+
+static void test_connections_are_bounded(void **state)
+{
+    static int fd[257];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(fd); i++)
+        fd[i] = client_dial();
+    client_send(fd[256], "{\"method\":\"hello\"}");
+    assert_int_equal(fd_wait(fd[256], POLLIN, deadline_in(50)).code, ERR_TIMEOUT);
+    client_send(fd[0], "{\"method\":\"hello\"}");
+    client_expect(fd[0], "\"protocol\":1");
+    (void)close(fd[0]);
+    client_expect(fd[256], "\"protocol\":1");
+    for (size_t i = 1; i < ARRAY_LEN(fd); i++)
+        (void)close(fd[i]);
+}
+
+static void test_frames_of_any_size_and_in_pieces(void **state)
+{
+    static char text[FRAME_BYTES_MAX + 1];
+    static uint8_t frame[FRAME_BYTES_MAX + 4];
+    struct wr wr = WR_OF(frame);
+    size_t at = frame_begin(&wr);
+    int fd = client_dial();
+
+    (void)state;
+    memset(text, ' ', FRAME_BYTES_MAX);
+    memcpy(text, "{\"method\":\"hello\"}", 18);
+    wr_str(&wr, text);
+    frame_end(&wr, at);
+    assert_int_equal(wr_done(&wr).n, FRAME_BYTES_MAX + 4);
+    for (size_t done = 0; done < sizeof(frame); done += 100000) {
+        struct bytes piece = bytes_take(bytes_skip(wr_done(&wr), done), 100000);
+
+        assert_int_equal(fd_write_all(fd, piece, deadline_in(WAIT_MS)).code, 0);
+    }
+    client_expect(fd, "\"protocol\":1");
+    for (int i = 0; i < 22; i++) {
+        assert_int_equal(write(fd, &"\x00\x00\x00\x12{\"method\":\"hello\"}"[i], 1), 1);
+        (void)poll(NULL, 0, 1);
+    }
+    client_expect(fd, "\"protocol\":1");
+    (void)close(fd);
+}
+
 static void test_broken_frames_end_the_connection(void **state)
 {
     static const struct {
@@ -335,6 +405,9 @@ int main(void)
         WITH(test_without_ids_in_order, ready),
         WITH(test_pipelining_is_bounded, ready),
         WITH(test_peer_that_left_gets_nothing, ready),
+        WITH(test_peer_that_does_not_read_is_paused, ready),
+        WITH(test_connections_are_bounded, ready),
+        WITH(test_frames_of_any_size_and_in_pieces, ready),
         WITH(test_broken_frames_end_the_connection, ready),
         WITH(test_refused_requests, ready),
         WITH(test_phases, unconfigured),
