@@ -117,8 +117,8 @@ static struct err broadcast_work(struct broadcast_job *job)
         return FAIL(ERR_DENIED, "the node refused the transaction");
     }
     if (job->send->status == STORE_SEND_SENT)
-        broadcast_await(job->broadcast->options.store, &job->rpc, job->send,
-                        deadline_in((int64_t)job->request->wait_ms));
+        broadcast_push_await(job->broadcast->options.store, &job->rpc, job->send,
+                             deadline_in((int64_t)job->request->wait_ms));
     return OK;
 }
 

@@ -158,8 +158,8 @@ static bool push_take_receipt(struct store *store, struct rpc *rpc, struct store
     return !err.code;
 }
 
-void broadcast_await(struct store *store, struct rpc *rpc, struct store_send *send,
-                     struct deadline until)
+void broadcast_push_await(struct store *store, struct rpc *rpc, struct store_send *send,
+                          struct deadline until)
 {
     struct timespec pause = { 0, PUSH_POLL_MS * 1000000L };
 

@@ -12,5 +12,5 @@
 FALLIBLE broadcast_push(struct store *store, struct rpc *rpc, struct store_send *send);
 // Asks for the receipt, at least once, until it is there or the time is over. Sets and stores
 // status MINED or FAILED and the receipt. What goes wrong leaves the status as it is.
-void broadcast_await(struct store *store, struct rpc *rpc, struct store_send *send,
-                     struct deadline until);
+void broadcast_push_await(struct store *store, struct rpc *rpc, struct store_send *send,
+                          struct deadline until);

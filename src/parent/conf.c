@@ -224,12 +224,12 @@ static struct err conf_set_relay(struct conf *conf, size_t offset, const char *v
 {
     struct conf_relay *list = conf_field(conf, offset);
     struct conf_relay *relay = &list[conf->relays];
-    size_t n = strcspn(value, " \t");
+    size_t n = strcspn(value, " ");
 
     ENSURE(conf->relays < CONFIG_HOSTS, ERR_MALFORMED, "is given more than 16 times");
     ENSURE(bytes_to_str(bytes_of(value, n), relay->host, sizeof(relay->host)), ERR_MALFORMED,
            "expected a host name of at most 128 bytes");
-    ENSURE(!addr_parse(&relay->target, value + n + strspn(value + n, " \t")).code &&
+    ENSURE(!addr_parse(&relay->target, value + n + strspn(value + n, " ")).code &&
                relay->target.kind != ADDR_VSOCK,
            ERR_MALFORMED, "expected HOST tcp://TARGET:PORT");
     for (size_t i = 0; i < conf->relays; i++)

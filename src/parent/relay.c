@@ -29,6 +29,7 @@ struct relay_gate { // one entry
     struct relay_entry entry;
     struct loop_watch *watch;
     int listen_fd;
+    bool full; // and said so
     pthread_t dialer;
     bool dialing;
     int waiting[RELAY_WAITING_MAX]; // accepted, to be dialled; under the relay's lock
@@ -209,9 +210,15 @@ static void relay_accept(void *context, uint32_t events)
     // Without descriptors the socket stays readable: a pause keeps the loop from spinning.
     if (fd < 0 && (errno == EMFILE || errno == ENFILE || errno == ENOMEM))
         (void)nanosleep(&(struct timespec) { 0, 10000000 }, NULL);
-    if (fd < 0 || relay_queue(gate, fd))
+    if (fd < 0)
         return;
-    log_event(LOG_WARN, "relay", "full", "host", gate->entry.host);
+    if (relay_queue(gate, fd)) {
+        gate->full = false;
+        return;
+    }
+    if (!gate->full)
+        log_event(LOG_WARN, "relay", "full", "host", gate->entry.host);
+    gate->full = true;
     fd_close(&fd);
 }
 

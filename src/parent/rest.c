@@ -200,6 +200,7 @@ static struct err rest_serve(struct rest_call *call)
     if (!route || route->token)
         TRY(rest_authorize(call));
     TRY(found);
+    must(route);
     call->query = bytes_skip(target, path.n + 1);
     TRY(rest_query_only(call->query, route->query, &call->detail));
     if (strcmp(route->method, "POST") == 0)

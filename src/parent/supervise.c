@@ -108,7 +108,7 @@ static void supervise_show(struct supervise *s, struct err err)
     next.connected = s->step.connected;
     next.ready = s->step.ready;
     (void)snprintf(next.phase, sizeof(next.phase), "%s",
-                   s->step.phase[0] ? s->step.phase : s->view.phase);
+                   s->step.phase[0] ? s->step.phase : "UNKNOWN");
     next.since_ms = stamp_now_ms();
     must(pthread_mutex_lock(&s->lock) == 0);
     changed = next.ready != s->view.ready || strcmp(next.problem, s->view.problem) != 0;

@@ -20,7 +20,7 @@ struct supervise_options {
 
 // What it saw last.
 struct supervise_view {
-    char phase[16];      // of the enclave; "UNKNOWN" while it was never seen
+    char phase[16];      // of the enclave; "UNKNOWN" while it does not answer
     bool connected;      // it answered the last time
     bool ready;          // phase READY, this deployment, every keyset open
     char problem[300];   // what stands in the way, or what failed last; "" when nothing does
