@@ -116,7 +116,7 @@ static unsigned front_pause(struct supervisor *s)
     unsigned shift;
 
     s->early_deaths = deadline_left_ms(s->front_lived) > 0 ? s->early_deaths + 1 : 1;
-    shift = s->early_deaths < 6 ? s->early_deaths - 1 : 5;
+    shift = s->early_deaths - 1 < 5 ? s->early_deaths - 1 : 5;
     return (unsigned)FRONT_PAUSE_MS << shift < FRONT_PAUSE_MAX ? (unsigned)FRONT_PAUSE_MS << shift
                                                                : FRONT_PAUSE_MAX;
 }

@@ -44,23 +44,24 @@ static struct err create_receipt(struct turn *turn, const struct record *record,
     return deployment_receipt(turn->state, wr_done(&wr), nonce, out);
 }
 
-// Draws the key, seals it into `out` and forgets it. `record` has all fields but the public key.
+// Draws the key, seals it into `out` and forgets it. `fields` are all but those of the key.
 static struct err create_sealed(struct state *state, const struct keyring_entry *keyset,
-                                struct record *record, struct wr *out)
+                                const struct record *fields, struct wr *out)
 {
     AUTO(seckey_wipe) struct seckey key = { 0 };
     uint8_t public_key[ECDSA_PUBLIC_BYTES], public_bytes[512], sealed[SEAL_BYTES];
     struct wr wr = WR_OF(public_bytes);
+    struct record record = *fields;
 
     TRY(key_draw(&state->nsm, &key));
     TRY(ecdsa_public(public_key, &key));
-    record->public_key = BYTES_OF(public_key);
-    record_write_public(&wr, record);
+    record.public_key = BYTES_OF(public_key);
+    record_write_public(&wr, &record);
     TRY(wr_end(&wr));
-    record->public_bytes = wr_done(&wr);
-    TRY(seal_record(&state->nsm, sealed, &keyset->key, record, &key));
-    record->sealed = BYTES_OF(sealed);
-    record_write(out, record);
+    record.public_bytes = wr_done(&wr);
+    TRY(seal_record(&state->nsm, sealed, &keyset->key, &record, &key));
+    record.sealed = BYTES_OF(sealed);
+    record_write(out, &record);
     return wr_end(out);
 }
 

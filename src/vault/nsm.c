@@ -63,7 +63,7 @@ struct err nsm_random(const struct nsm *nsm, uint8_t *out, size_t n)
         else
             cbor_skip(&answer.rd);
     }
-    ENSURE(!answer.rd.bad && random.n >= n, ERR_DEVICE, "NSM: too few random bytes");
+    ENSURE(!answer.rd.bad && random.p && random.n >= n, ERR_DEVICE, "NSM: too few random bytes");
     memcpy(out, random.p, n);
     return OK;
 }

@@ -128,11 +128,12 @@ static void check_signing(const struct json *c, const char *unsigned_name, const
     uint8_t public[ECDSA_PUBLIC_BYTES];
     uint8_t recovered[ECDSA_PUBLIC_BYTES];
     struct bytes payload = member(raw, c, unsigned_name);
-    struct bytes key_text = member(key_bytes, c, "privateKey");
+    struct rd key_rd = rd_of(member(key_bytes, c, "privateKey"));
     struct wr wr = WR_OF(again);
     struct tx tx;
 
-    memcpy(key.b, key_text.p, sizeof(key.b));
+    rd_copy(&key_rd, key.b, sizeof(key.b));
+    expect_ok("privateKey", rd_end(&key_rd));
     expect_ok(unsigned_name, tx_read_unsigned(&tx, payload));
     expect_ok("write", tx_write_unsigned(&wr, &tx));
     assert_true(bytes_equal(wr_done(&wr), payload));
