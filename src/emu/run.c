@@ -29,7 +29,7 @@
 #define REGION         "us-east-1" // of the emulated hypervisor's certificates
 #define STOP_MS        3000
 #define BACKOFF_MS     250
-#define BACKOFF_MAX_MS 8000
+#define BACKOFF_MAX_MS 1000
 #define STABLE_MS      60000 // a run that lasted this long was no crash loop
 #define NSM_ROOT_MAX   1024
 
