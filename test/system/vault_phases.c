@@ -140,6 +140,53 @@ static void test_other_key_id(void **context)
     assert_int_equal(vaulthost_kms(&host, &step).verdict.code, ERR_UNTRUSTED);
 }
 
+// Answers GenerateDataKey of a new creation with an envelope whose ciphertext was changed at `at`,
+// counted from the end of its content.
+static struct vaulthost_answer answer_changed(struct bytes data_key, size_t at, uint8_t change)
+{
+    uint8_t cms[CMS_BYTES_MAX], body[MSG_BODY_MAX];
+    struct wr cms_wr = WR_OF(cms), wr = WR_OF(body);
+    struct vaulthost_answer answer =
+        vaulthost_call(&host, MSG_KEYSET_CREATE, BYTES_LIT("\x04main\x00"));
+    struct msg_step step = step_of(&answer);
+    struct msg_kms_answer m = { .operation = step.operation, .cmk = step.cmk };
+    struct attest attest;
+
+    must(!attest_parse(&attest, step.document).code);
+    must(!cms_seal(&cms_wr, attest.public_key, data_key, false).code);
+    cms[cms_wr.len - 8 - at] ^= change; // four ends of two bytes follow the content
+    m.blob = BYTES_LIT("blob");
+    m.cms = wr_done(&cms_wr);
+    msg_write_kms_answer(&wr, &m);
+    return vaulthost_call(&host, MSG_KMS_ANSWER, wr_done(&wr));
+}
+
+// A front that was taken over holds KMS's genuine envelope of a data key. If the vault told a right
+// padding from a wrong one, it could have the envelope decrypted byte by byte (RFC 3218).
+static void test_envelope_is_no_oracle(void **context)
+{
+    static const uint8_t data_key[64] = { 1, 2, 3 };
+    struct vaulthost_answer first, answer;
+
+    (void)context;
+    vaulthost_configure(&host, 1);
+    assert_int_equal(answer_changed(bytes_of(data_key, 32), 1, 0).verdict.code, ERR_NONE);
+    first = answer_changed(bytes_of(data_key, 32), 17, 1);
+    assert_int_equal(first.verdict.code, ERR_CORRUPT);
+    for (unsigned change = 2; change < 256; change++) {
+        answer = answer_changed(bytes_of(data_key, 32), 17, (uint8_t)change);
+        assert_int_equal(answer.verdict.code, ERR_CORRUPT);
+        assert_string_equal(answer.text, first.text);
+    }
+    for (size_t n = 0; n <= sizeof(data_key); n++) {
+        if (n == 32)
+            continue;
+        answer = answer_changed(bytes_of(data_key, n), 1, 0);
+        assert_int_equal(answer.verdict.code, ERR_CORRUPT);
+        assert_string_equal(answer.text, first.text);
+    }
+}
+
 static void test_keyset_of_another_deployment(void **context)
 {
     uint8_t record[KEYSET_BYTES_MAX], account[RECORD_BYTES_MAX];
@@ -185,6 +232,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_dirty_pcr16_ends_the_vault, start, stop),
         cmocka_unit_test_setup_teardown(test_other_data_key_on_decrypt, start, stop),
         cmocka_unit_test_setup_teardown(test_other_key_id, start, stop),
+        cmocka_unit_test_setup_teardown(test_envelope_is_no_oracle, start, stop),
         cmocka_unit_test_setup_teardown(test_keyset_of_another_deployment, start, stop),
         cmocka_unit_test_setup_teardown(test_account_of_another_keyset, start, stop),
     };
