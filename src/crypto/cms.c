@@ -194,26 +194,20 @@ static FALLIBLE open_key(struct seckey *out, const struct rsa_key *key, struct b
     return OK;
 }
 
-struct err cms_open(uint8_t *out, size_t cap, size_t *n, const struct rsa_key *key,
-                    struct bytes ber)
+struct err cms_open(uint8_t *out, size_t n, const struct rsa_key *key, struct bytes ber)
 {
     AUTO(seckey_wipe) struct seckey content_key = { 0 };
     AUTO(content_wipe) uint8_t plain[CMS_CONTENT_MAX];
     struct cms cms;
-    size_t got = 0;
     bool opened;
 
-    *n = 0;
     TRY(cms_parse(&cms, ber));
-    opened =
-        open_key(&content_key, key, cms.encrypted_key).code == ERR_NONE &&
-        aescbc_open(plain, &got, &content_key, cms.iv.p, bytes_of(cms.content, cms.content_len))
-                .code == ERR_NONE;
+    opened = open_key(&content_key, key, cms.encrypted_key).code == ERR_NONE &&
+             aescbc_open(plain, n, &content_key, cms.iv.p, bytes_of(cms.content, cms.content_len))
+                     .code == ERR_NONE;
     ENSURE(opened, ERR_CORRUPT, "CMS: does not open with the recipient key");
-    ENSURE(got <= cap, ERR_TOO_LARGE, "CMS: content is longer than expected");
-    if (got)
-        memcpy(out, plain, got);
-    *n = got;
+    if (n)
+        memcpy(out, plain, n);
     return OK;
 }
 

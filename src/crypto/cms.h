@@ -17,9 +17,11 @@ struct cms {
 };
 
 FALLIBLE cms_parse(struct cms *cms, struct bytes ber);
-// Parses and opens with the recipient key. `out` receives *n bytes, at most cap. A wrong key and a
-// damaged envelope are one and the same ERR_CORRUPT. CBC is not authenticated: the caller checks.
-FALLIBLE cms_open(uint8_t *out, size_t cap, size_t *n, const struct rsa_key *key, struct bytes ber);
+// Parses and opens with the recipient key; the plaintext must have exactly n bytes. A wrong key, a
+// wrong length and a damaged envelope are one and the same ERR_CORRUPT: whoever carries envelopes
+// must not learn what is in them by changing them (crypto/openssl/aescbc.h; so n % 16 == 0 where
+// they may be hostile). CBC is not authenticated: the caller checks.
+FALLIBLE cms_open(uint8_t *out, size_t n, const struct rsa_key *key, struct bytes ber);
 // What KMS would answer for this plaintext and recipient (SubjectPublicKeyInfo DER): the
 // emulator's side. `chunked` chooses the content form.
 struct wr;

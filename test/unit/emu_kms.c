@@ -31,17 +31,16 @@ static void expect_refusals(const struct scene_case *cases, size_t count)
 }
 
 // What CiphertextForRecipient holds, opened with the recipient's key.
-static size_t open_answer(uint8_t out[static 64], const struct json *root)
+static void open_answer(uint8_t out[static 32], const struct json *root)
 {
     uint8_t ber[CMS_BYTES_MAX];
-    size_t ber_n = 0, n = 0;
+    size_t ber_n = 0;
 
     assert_null(json_get(root, "Plaintext"));
     assert_true(bytes_equal_str(json_string(json_get(root, "KeyId")), cmk.arn));
     expect_ok("base64", base64_decode(ber, sizeof(ber), &ber_n,
                                       json_string(json_get(root, "CiphertextForRecipient"))));
-    expect_ok("cms", cms_open(out, 64, &n, recipient, bytes_of(ber, ber_n)));
-    return n;
+    expect_ok("cms", cms_open(out, 32, recipient, bytes_of(ber, ber_n)));
 }
 
 static void decrypts(void **state)
@@ -55,14 +54,13 @@ static void decrypts(void **state)
         { .name = "host with port", .host = HOST ":443" },
     };
     unsigned status;
-    uint8_t out[64];
+    uint8_t out[32];
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
-        size_t n = open_answer(out, call(&good[i], &status));
-
+        open_answer(out, call(&good[i], &status));
         assert_int_equal(status, 200);
-        assert_true(bytes_equal(bytes_of(out, n), BYTES_LIT(DATA_KEY)));
+        assert_true(bytes_equal(BYTES_OF(out), BYTES_LIT(DATA_KEY)));
     }
 }
 
@@ -84,9 +82,9 @@ static void generates(void **state)
     // 32 bytes and KMS's 152 more; as text it starts as KMS's do.
     assert_int_equal(strlen(blob), base64_len(184));
     assert_memory_equal(blob, "AQICAHh", 7 - 1);
-    assert_int_equal(open_answer(first, root), 32);
+    open_answer(first, root);
     decrypt.blob = blob;
-    assert_int_equal(open_answer(second, call(&decrypt, &status)), 32);
+    open_answer(second, call(&decrypt, &status));
     assert_memory_equal(first, second, 32);
 }
 

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// AES-256-CBC with PKCS#7 padding by EVP. Every way of not opening is one error with one text, so
-// that nobody can learn about the padding (RFC 3218); the caller adds that the error is the same as
-// for a wrong key. Never authenticates: what comes out is to be checked by its user.
+// AES-256-CBC with PKCS#7 padding by EVP. Who holds a ciphertext and may ask whether changed ones
+// open has them decrypted byte by byte, if a right padding of any length opens (Vaudenay 2002, RFC
+// 3218). So the caller says how long the text is, and the whole padding is compared at once, in
+// constant time. Never authenticates: what comes out is to be checked by its user.
 #include "crypto/openssl/aescbc.h"
 
 #include "base/must.h"
@@ -10,6 +11,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <pthread.h>
+#include <string.h>
 
 #define AES_BLOCK_BYTES 16
 
@@ -52,16 +54,26 @@ static bool run(EVP_CIPHER_CTX *ctx, uint8_t *out, size_t *n, struct bytes in)
     return true;
 }
 
-struct err aescbc_open(uint8_t *out, size_t *n, const struct seckey *key,
+// The bytes behind the text are as many as their value says (RFC 5652 6.3).
+static bool padding_is_right(struct bytes padding)
+{
+    uint8_t expected[AES_BLOCK_BYTES];
+
+    memset(expected, (int)padding.n, sizeof(expected));
+    return ct_equal(padding, bytes_of(expected, padding.n));
+}
+
+struct err aescbc_open(uint8_t *out, size_t n, const struct seckey *key,
                        const uint8_t iv[static 16], struct bytes in)
 {
     AUTO(ctx_free) EVP_CIPHER_CTX *ctx = NULL;
+    size_t got = 0;
 
-    *n = 0;
-    ENSURE(in.n > 0 && in.n % AES_BLOCK_BYTES == 0 && in.n <= INT_MAX, ERR_CORRUPT,
-           "encrypted content does not open");
+    ENSURE(in.n <= INT_MAX && in.n == n / AES_BLOCK_BYTES * AES_BLOCK_BYTES + AES_BLOCK_BYTES,
+           ERR_CORRUPT, "encrypted content does not open");
     TRY(start(&ctx, key, iv, 0));
-    if (run(ctx, out, n, in))
+    if (EVP_CIPHER_CTX_set_padding(ctx, 0) == 1 && run(ctx, out, &got, in) && got == in.n &&
+        padding_is_right(bytes_of(out + n, in.n - n)))
         return OK;
     ct_wipe(out, in.n);
     return FAIL(ERR_CORRUPT, "encrypted content does not open");

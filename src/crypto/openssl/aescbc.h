@@ -6,8 +6,10 @@
 #include "base/err.h"
 #include "base/seckey.h"
 
-// `out` has room for in.n bytes; *n is the length without padding. ERR_CORRUPT for bad padding.
-FALLIBLE aescbc_open(uint8_t *out, size_t *n, const struct seckey *key, const uint8_t iv[static 16],
+// `out` has room for in.n bytes; the text must be exactly n bytes long. ERR_CORRUPT otherwise, with
+// one text for every cause. An oracle for the text's last n % 16 bytes alone remains: where `in`
+// may be hostile, n is a multiple of 16.
+FALLIBLE aescbc_open(uint8_t *out, size_t n, const struct seckey *key, const uint8_t iv[static 16],
                      struct bytes in);
 // `out` has room for in.n + 16 bytes; *n is the padded length (the emulator's side).
 FALLIBLE aescbc_seal(uint8_t *out, size_t *n, const struct seckey *key, const uint8_t iv[static 16],
