@@ -54,7 +54,8 @@ sessions() { cut -d' ' -f1 "$CLOISTER_DEMO"/run/* 2>/dev/null; }
 nothing_left() {
     local session
     for session in $1; do
-        if ps -o pid=,args= -s "$session"; then
+        # What has ended and was not waited for (Z) is no process any more.
+        if ps -o pid=,stat=,args= -s "$session" | awk '$2 !~ /^Z/' | grep .; then
             return 1
         fi
     done
