@@ -9,7 +9,9 @@
 
 #include <sys/types.h>
 
-#define VAULTHOST_ARN       "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"
+#define VAULTHOST_ARN                         \
+    "arn:aws:kms:eu-west-1:111122223333:key/" \
+    "11111111-2222-3333-4444-555555555555"
 #define VAULTHOST_DATA_KEYS 64
 
 struct vaulthost {

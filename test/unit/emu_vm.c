@@ -23,8 +23,6 @@
 
 #define WAIT_MS 5000
 
-extern char **environ;
-
 static struct vm *vm;
 static char self[DISK_PATH_MAX];
 
