@@ -173,8 +173,8 @@ static struct err create_generated(struct turn *turn, struct state_pending *pend
 }
 
 // The new keyset's fields; `sealed` and `check` are filled in by the caller.
-static struct err create_fields(struct state *state, const struct state_pending *pending,
-                                struct keyset *keyset)
+static void create_fields(const struct state *state, const struct state_pending *pending,
+                          const struct seckey *keyset_key, struct keyset *keyset)
 {
     *keyset = (struct keyset) {
         .deployment = state->config.deployment,
@@ -188,7 +188,7 @@ static struct err create_fields(struct state *state, const struct state_pending 
                      .cmk = pending->keyset->cmk[0],
                      .blob = bytes_of(pending->record, pending->record_len) },
     };
-    return entropy_id(&state->nsm, &keyset->id);
+    seal_keyset_id(&keyset->id, keyset_key, &keyset->deployment);
 }
 
 static struct err keyset_receipt(struct state *state, const struct keyset *keyset,
@@ -217,8 +217,8 @@ static struct err create_finish(struct turn *turn, const struct state_pending *p
     uint8_t sealed[SEAL_BYTES], check[32];
     struct keyset keyset;
 
-    TRY(create_fields(state, pending, &keyset));
     TRY(entropy_key(&state->nsm, &keyset_key));
+    create_fields(state, pending, &keyset_key, &keyset);
     TRY(seal_share(&state->nsm, sealed, pending_data_key(state, pending), &keyset, &keyset_key));
     TRY(seal_keyset_check(check, &keyset_key, &keyset));
     keyset.wrap[0].sealed = BYTES_OF(sealed);
@@ -241,6 +241,21 @@ static struct err create_decrypted(struct turn *turn, struct state_pending *pend
     return create_finish(turn, pending);
 }
 
+// KMS's answers carry no signature: who plays KMS for a record of his own knows its keyset key. The
+// id commits to the key, so such a keyset cannot stand in the place of one that people know.
+static struct err opened_check(const struct keyset *keyset, const struct seckey *keyset_key)
+{
+    struct id id;
+    uint8_t check[32];
+
+    seal_keyset_id(&id, keyset_key, &keyset->deployment);
+    ENSURE(id_equal(&id, &keyset->id), ERR_CORRUPT, "keyset: its id does not fit its key");
+    TRY(seal_keyset_check(check, keyset_key, keyset));
+    ENSURE(ct_equal(BYTES_OF(check), keyset->check), ERR_CORRUPT,
+           "keyset: its check value does not fit its key");
+    return OK;
+}
+
 // The stored keyset's data key: open the share, check the key, and have it from now on.
 static struct err open_decrypted(struct turn *turn, struct state_pending *pending,
                                  const struct msg_kms_answer *m)
@@ -249,14 +264,11 @@ static struct err open_decrypted(struct turn *turn, struct state_pending *pendin
     AUTO(seckey_wipe) struct seckey keyset_key = { 0 };
     struct state *state = turn->state;
     struct keyset keyset;
-    uint8_t check[32];
 
     TRY(keyset_read(&keyset, bytes_of(pending->record, pending->record_len)));
     TRY(data_key_open(state, &data_key, m->cms));
     TRY(seal_open_share(&keyset_key, &data_key, &keyset));
-    TRY(seal_keyset_check(check, &keyset_key, &keyset));
-    ENSURE(ct_equal(BYTES_OF(check), keyset.check), ERR_CORRUPT,
-           "keyset: its check value does not fit its key");
+    TRY(opened_check(&keyset, &keyset_key));
     TRY(keyring_put(&state->secret->keyring, &keyset.id, pending->keyset, &keyset_key));
     state->phase = PHASE_READY;
     step_done(turn, &keyset, BYTES_NONE, BYTES_NONE);

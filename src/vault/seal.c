@@ -81,6 +81,16 @@ struct err seal_open_share(struct seckey *keyset_key, const struct seckey *data_
     return seal_open_key(keyset_key, data_key, wr_done(&wr), keyset->wrap[0].sealed);
 }
 
+void seal_keyset_id(struct id *out, const struct seckey *keyset_key, const struct id *deployment)
+{
+    struct bytes field = BYTES_OF(deployment->b);
+    uint8_t digest[32], mac[32];
+
+    tag_hash(digest, TAG_KEYSET_ID, &field, 1);
+    mac_hmac256_key(mac, keyset_key, BYTES_OF(digest));
+    memcpy(out->b, mac, sizeof(out->b));
+}
+
 struct err seal_keyset_check(uint8_t out[static 32], const struct seckey *keyset_key,
                              const struct keyset *keyset)
 {

@@ -23,6 +23,9 @@ FALLIBLE seal_share(const struct nsm *nsm, uint8_t out[static SEAL_BYTES],
                     const struct seckey *keyset_key);
 FALLIBLE seal_open_share(struct seckey *keyset_key, const struct seckey *data_key,
                          const struct keyset *keyset);
+// The id of the keyset with this key. It commits to the key, so nobody can make another keyset with
+// the id of this one (128 bits: a second preimage).
+void seal_keyset_id(struct id *out, const struct seckey *keyset_key, const struct id *deployment);
 // The key-check value over the public fields of the keyset record.
 FALLIBLE seal_keyset_check(uint8_t out[static 32], const struct seckey *keyset_key,
                            const struct keyset *keyset);

@@ -5,9 +5,11 @@
 
 #include "base/must.h"
 #include "crypto/cms.h"
+#include "crypto/openssl/aead.h"
 #include "crypto/openssl/libcrypto.h"
 #include "emu/nsmdev.h"
 #include "proto/receipt.h"
+#include "vault/seal.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -187,6 +189,62 @@ static void test_envelope_is_no_oracle(void **context)
     }
 }
 
+// The record that who plays KMS can make for any keyset id: a keyset key of its own under a data
+// key of its own, with every field and the check value right.
+static size_t forge(uint8_t out[static KEYSET_BYTES_MAX], const struct id *id)
+{
+    static const uint8_t blob = 0;
+    struct seckey keyset_key = { { 1, 2, 3 } };
+    uint8_t sealed[SEAL_BYTES] = { 0 }, aad[1024], check[32];
+    struct wr aad_wr = WR_OF(aad), wr = wr_of(out, KEYSET_BYTES_MAX);
+    struct keyset forged = {
+        .id = *id,
+        .name = BYTES_LIT("main"),
+        .purpose = CONFIG_ACCOUNTS,
+        .created_ms = 1,
+        .k = 1,
+        .n = 1,
+        .wrap[0] = { .kind = KEYSET_WRAP_DATA_KEY, .x = 1, .cmk = BYTES_LIT(VAULTHOST_ARN) },
+    };
+
+    memset(forged.deployment.b, 1, sizeof(forged.deployment.b));
+    forged.wrap[0].blob = BYTES_OF(blob);
+    libcrypto_random(host.data_key[host.data_keys++].b, 32);
+    keyset_write_share_aad(&aad_wr, &forged, &forged.wrap[0]);
+    must(!aead_seal(sealed + AEAD_NONCE_BYTES, &host.data_key[0], sealed, wr_done(&aad_wr),
+                    BYTES_OF(keyset_key.b))
+              .code);
+    must(!seal_keyset_check(check, &keyset_key, &forged).code);
+    forged.wrap[0].sealed = BYTES_OF(sealed);
+    forged.check = BYTES_OF(check);
+    keyset_write(&wr, &forged);
+    must(!wr_end(&wr).code);
+    return wr.len;
+}
+
+// A front that was taken over after the keyset's creation cannot open a keyset of its own in the
+// place of the one whose id everybody knows: accounts created in it would be the attacker's.
+static void test_keyset_in_the_place_of_another(void **context)
+{
+    uint8_t record[KEYSET_BYTES_MAX];
+    struct vaulthost_answer answer;
+    struct msg_step step;
+    struct id id;
+    size_t n;
+
+    vaulthost_configure(&host, 1);
+    (void)vaulthost_keyset(&host, record, &id);
+    stop(context);
+    start(context);
+    vaulthost_configure(&host, 1);
+    n = forge(record, &id);
+    answer = vaulthost_call(&host, MSG_KEYSET_OPEN, bytes_of(record, n));
+    step = step_of(&answer);
+    assert_int_equal(step.kind, MSG_STEP_DECRYPT);
+    assert_int_equal(vaulthost_kms(&host, &step).verdict.code, ERR_CORRUPT);
+    assert_int_equal(call(MSG_ACCOUNT_CREATE, BYTES_LIT("x")), ERR_PHASE);
+}
+
 static void test_keyset_of_another_deployment(void **context)
 {
     uint8_t record[KEYSET_BYTES_MAX], account[RECORD_BYTES_MAX];
@@ -233,6 +291,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_other_data_key_on_decrypt, start, stop),
         cmocka_unit_test_setup_teardown(test_other_key_id, start, stop),
         cmocka_unit_test_setup_teardown(test_envelope_is_no_oracle, start, stop),
+        cmocka_unit_test_setup_teardown(test_keyset_in_the_place_of_another, start, stop),
         cmocka_unit_test_setup_teardown(test_keyset_of_another_deployment, start, stop),
         cmocka_unit_test_setup_teardown(test_account_of_another_keyset, start, stop),
     };
