@@ -105,9 +105,6 @@ struct err account_create(struct cli *cli)
     TRY(err);
     verify_account(&verify, &cli->trust, account, NULL, nonce);
     show(cli, account, &verify);
-    if (!verify.is_verified && cli->rest.status == 200)
-        out_say("cloister: ", BYTES_LIT("the account existed before, with the nonce of its own "
-                                        "creation; `cloister account show` verifies it"));
     return OK;
 }
 

@@ -238,9 +238,13 @@ struct err attestation_verify(struct cli *cli)
     struct bytes document = BYTES_NONE;
     struct attest doc;
     char deployment[ID_TEXT];
+    struct err err;
 
     TRY(load_pins(cli, &pins));
-    TRY(cli->args.word ? check_file(cli, &pins, &document) : check_live(cli, &pins, &document));
+    err = cli->args.word ? check_file(cli, &pins, &document) : check_live(cli, &pins, &document);
+    if (cli->exit == CLI_UNVERIFIED && err.code)
+        out_str(&cli->out, "verified", "UNVERIFIED");
+    TRY(err);
     TRY(attest_parse(&doc, document));
     cli->exit = pins.pcr16 ? CLI_DONE : CLI_DEPLOYMENT;
     out_str(&cli->out, "verified", pins.pcr16 ? "yes" : "code ok, deployment unverified");

@@ -16,6 +16,7 @@
 #define TX_JSON_MAX   (2U * TX_BYTES_MAX + 65536U) // data as hex, and the rest
 #define TX_NODES_MAX  8192U
 #define WAIT_MS       60000U
+#define CALL_WAIT_MS  30000U // cloisterd waits no longer than this in one call
 #define WAIT_MS_MAX   600000U
 #define TRANSPORT_MS  30000U // for the call itself, besides waiting
 #define KEY_BYTES_MAX 128U
@@ -216,10 +217,16 @@ static FALLIBLE idempotency_key(struct cli *cli, char key[static KEY_BYTES_MAX +
 static void show_outcome(struct cli *cli, const struct json *answer, unsigned wait_ms)
 {
     struct bytes status = json_string(json_get(answer, "status"));
+    const struct json *receipt = json_get(answer, "receipt");
 
     out_value(&cli->out, "nonce", json_get(answer, "nonce"));
     out_text(&cli->out, "status", status);
-    out_value(&cli->out, "receipt", json_get(answer, "receipt"));
+    if (cli->out.is_json) {
+        out_value(&cli->out, "receipt", receipt);
+    } else {
+        out_value(&cli->out, "block", json_get(receipt, "blockNumber"));
+        out_value(&cli->out, "gas_used", json_get(receipt, "gasUsed"));
+    }
     if (bytes_equal_str(status, "failed")) {
         cli->exit = CLI_REFUSED;
         out_say("cloister: ", BYTES_LIT("the transaction failed on chain"));
@@ -227,6 +234,34 @@ static void show_outcome(struct cli *cli, const struct json *answer, unsigned wa
         cli->exit = CLI_UNREACHABLE;
         out_say("cloister: ", BYTES_LIT("sent, but not mined within the time of --wait"));
     }
+}
+
+static bool is_pending(const struct json *answer)
+{
+    return bytes_equal_str(json_string(json_get(answer, "status")), "sent");
+}
+
+// One call, or several for a long wait: the key makes each one the same transaction.
+static FALLIBLE send_and_wait(struct cli *cli, const struct json *tx, struct rest_request *request,
+                              const struct json **answer)
+{
+    unsigned left_ms;
+    struct err err;
+
+    TRY(wait_of(cli, &left_ms));
+    do {
+        unsigned now_ms = left_ms < CALL_WAIT_MS ? left_ms : CALL_WAIT_MS;
+
+        TRY(write_body(cli, tx, now_ms, &request->body));
+        request->timeout_ms = now_ms + TRANSPORT_MS;
+        err = rest_call(&cli->rest, request, answer);
+        if (err.code)
+            out_say("cloister: to try again without sending twice, add --idempotency-key ",
+                    bytes_str(request->idempotency_key));
+        TRY(err);
+        left_ms -= now_ms;
+    } while (left_ms > 0 && is_pending(*answer));
+    return OK;
 }
 
 struct err transact_send(struct cli *cli)
@@ -239,20 +274,13 @@ struct err transact_send(struct cli *cli)
     struct bytes signed_tx = BYTES_NONE;
     struct verify account;
     unsigned wait_ms;
-    struct err err;
 
     TRY(wait_of(cli, &wait_ms));
     TRY(idempotency_key(cli, key));
     TRY(read_tx(cli, &tx));
     TRY(find_account(cli, &account));
     TRY(account_target(target, sizeof(target), &account, "send-transaction"));
-    TRY(write_body(cli, tx, wait_ms, &request.body));
-    request.timeout_ms = wait_ms + TRANSPORT_MS;
-    err = rest_call(&cli->rest, &request, &answer);
-    if (err.code)
-        out_say("cloister: to try again without sending twice, add --idempotency-key ",
-                bytes_str(key));
-    TRY(err);
+    TRY(send_and_wait(cli, tx, &request, &answer));
     TRY(check_answer(answer, tx, &account, &signed_tx));
     show_signed(cli, &account, signed_tx);
     show_outcome(cli, answer, wait_ms);
