@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: Apache-2.0
+// Groups of the vault: sealing, the keyring, entropy, and an account from its record to a
+// signature. The module behind struct nsm is the test's own: it gives hidden bytes.
+#include "ctime.h"
+
+#include "base/cbor.h"
+#include "crypto/ecdsa.h"
+#include "crypto/openssl/libcrypto.h"
+#include "eth/tx.h"
+#include "proto/policy.h"
+#include "vault/account.h"
+#include "vault/entropy.h"
+#include "vault/seal.h"
+#include "vault/sign.h"
+
+#include <string.h>
+
+#define ARN "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"
+
+static const struct id deployment = { { 1 } }, keyset_id = { { 2 } }, account_id = { { 3 } };
+
+// GetRandom is the only request these groups make. Its 256 bytes are the last of the answer.
+static struct err give_random(int fd, struct bytes request, uint8_t *answer, size_t cap, size_t *n)
+{
+    static uint8_t random[256];
+    struct wr wr = wr_of(answer, cap);
+
+    (void)fd;
+    must(request.n == 10);
+    memset(random, 0x77, sizeof(random));
+    cbor_put_map(&wr, 1);
+    cbor_put_text(&wr, "GetRandom");
+    cbor_put_map(&wr, 1);
+    cbor_put_text(&wr, "random");
+    cbor_put_bytes(&wr, BYTES_OF(random));
+    *n = wr.len;
+    ctime_hide(answer + wr.len - sizeof(random), sizeof(random));
+    return wr_end(&wr);
+}
+
+static const struct nsm nsm = { give_random, -1 };
+
+static void start(void)
+{
+    static const uint8_t seed[32] = { 0x5e };
+
+    must(!libcrypto_init().code);
+    ecdsa_init(seed);
+}
+
+static void entropy(void)
+{
+    struct seckey key;
+    struct id id;
+    uint8_t nonce[12];
+
+    start();
+    must(!entropy_key(&nsm, &key).code);
+    ctime_depends(key.b, sizeof(key.b));
+    must(!entropy_id(&nsm, &id).code);
+    must(!entropy_bytes(&nsm, nonce, sizeof(nonce)).code);
+    ctime_depends(nonce, sizeof(nonce));
+}
+
+static void keyring(void)
+{
+    static struct keyring ring;
+    struct config_keyset configured = { .name = BYTES_LIT("main"), .purpose = CONFIG_ACCOUNTS };
+    struct seckey key;
+
+    ctime_key(&key, 1);
+    must(!keyring_put(&ring, &keyset_id, &configured, &key).code);
+    must(!keyring_put(&ring, &keyset_id, &configured, &key).code);
+    must(!keyring_put(&ring, &account_id, &configured, &key).code);
+    must(keyring_count(&ring) == 2);
+    ctime_depends(keyring_find(&ring, &keyset_id)->key.b, 32);
+}
+
+static void share(void)
+{
+    struct keyset keyset = { .deployment = deployment, .id = keyset_id, .k = 1, .n = 1 };
+    struct seckey data_key, keyset_key, opened;
+    uint8_t sealed[SEAL_BYTES], check[32];
+
+    start();
+    keyset.name = BYTES_LIT("main");
+    keyset.purpose = CONFIG_ACCOUNTS;
+    keyset.wrap[0] = (struct keyset_wrap) {
+        .kind = KEYSET_WRAP_DATA_KEY, .x = 1, .cmk = BYTES_LIT(ARN), .blob = BYTES_LIT("blob")
+    };
+    ctime_key(&data_key, 1);
+    ctime_key(&keyset_key, 2);
+    must(!seal_share(&nsm, sealed, &data_key, &keyset, &keyset_key).code);
+    ctime_depends(sealed, sizeof(sealed));
+    ctime_show(sealed, sizeof(sealed));
+    keyset.wrap[0].sealed = BYTES_OF(sealed);
+    must(!seal_open_share(&opened, &data_key, &keyset).code);
+    ctime_depends(opened.b, sizeof(opened.b));
+    must(ctime_verdict(seckey_equal(&opened, &keyset_key)));
+    must(!seal_keyset_check(check, &opened, &keyset).code);
+    ctime_depends(check, sizeof(check));
+    must(seal_open_share(&opened, &keyset_key, &keyset).code == ERR_CORRUPT);
+}
+
+struct made {
+    uint8_t bytes[1024], public_bytes[512], policy[8], authorisers[8];
+    uint8_t public_key[ECDSA_PUBLIC_BYTES], sealed[SEAL_BYTES];
+    struct record record;
+};
+
+static void make_fields(struct made *made)
+{
+    struct wr policy = WR_OF(made->policy), authorisers = WR_OF(made->authorisers);
+
+    policy_write(&policy, &(struct policy) { POLICY_UNRESTRICTED });
+    policy_write_no_authorisers(&authorisers);
+    made->record = (struct record) {
+        .deployment = deployment,
+        .keyset = keyset_id,
+        .id = account_id,
+        .key_type = RECORD_SECP256K1,
+        .purpose = RECORD_ACCOUNT,
+        .provenance = RECORD_GENERATED,
+        .generation = 1,
+        .created_ms = 1,
+        .policy = wr_done(&policy),
+        .authorisers = wr_done(&authorisers),
+        .public_key = BYTES_OF(made->public_key),
+    };
+    policy_hash(made->record.policy_hash, made->record.policy);
+    policy_authoriser_hash(made->record.authoriser_hash, made->record.authorisers);
+}
+
+// The record of an account with this key, as account_create makes it.
+static struct bytes make_record(struct made *made, const struct seckey *keyset_key,
+                                const struct seckey *key)
+{
+    struct wr public_wr = WR_OF(made->public_bytes), wr = WR_OF(made->bytes);
+
+    make_fields(made);
+    must(!ecdsa_public(made->public_key, key).code);
+    ctime_show(made->public_key, sizeof(made->public_key));
+    record_write_public(&public_wr, &made->record);
+    made->record.public_bytes = wr_done(&public_wr);
+    must(!seal_record(&nsm, made->sealed, keyset_key, &made->record, key).code);
+    ctime_depends(made->sealed, sizeof(made->sealed));
+    ctime_show(made->sealed, sizeof(made->sealed));
+    made->record.sealed = BYTES_OF(made->sealed);
+    record_write(&wr, &made->record);
+    must(!wr_end(&wr).code);
+    return wr_done(&wr);
+}
+
+static void record(void)
+{
+    struct seckey keyset_key, key, opened;
+    struct made made;
+
+    start();
+    ctime_key(&keyset_key, 1);
+    ctime_key(&key, 2);
+    (void)make_record(&made, &keyset_key, &key);
+    must(!seal_open_record(&opened, &keyset_key, &made.record).code);
+    ctime_depends(opened.b, sizeof(opened.b));
+    must(ctime_verdict(seckey_equal(&opened, &key)));
+    must(seal_open_record(&opened, &key, &made.record).code == ERR_CORRUPT);
+}
+
+static struct bytes payload(void)
+{
+    static uint8_t bytes[256];
+    struct wr wr = WR_OF(bytes);
+    struct tx tx = { .kind = TX_FEE_MARKET, .chain_id = 31337, .gas = 21000, .has_to = true };
+
+    tx.max_fee = u256_of(2);
+    tx.max_priority_fee = u256_of(1);
+    must(!tx_write_unsigned(&wr, &tx).code);
+    return wr_done(&wr);
+}
+
+static void sign(struct state *state, struct bytes inline_record)
+{
+    uint8_t body[2048], result[128];
+    struct wr wr = WR_OF(body), out = WR_OF(result);
+    struct msg_sign_tx m = { .payload = payload(), .record = inline_record };
+    struct turn turn = { .state = state, .out = &out };
+
+    if (!inline_record.n)
+        m.account = account_id;
+    msg_write_sign_tx(&wr, &m);
+    must(!wr_end(&wr).code);
+    turn.body = wr_done(&wr);
+    must(!sign_tx(&turn).code);
+    ctime_depends(result, out.len);
+}
+
+// A stored record to an open slot to a signature, as the vault's handlers do it.
+static void account(void)
+{
+    static struct state_secrets secret;
+    static struct state state;
+    struct config_keyset configured = { .name = BYTES_LIT("main"), .purpose = CONFIG_ACCOUNTS };
+    struct accounts_slot *slot;
+    struct seckey keyset_key, key;
+    struct made made;
+    struct bytes bytes;
+
+    start();
+    accounts_init(&secret.accounts);
+    state.secret = &secret;
+    state.config.deployment = deployment;
+    state.config.networks = 1;
+    state.config.network[0] = (struct config_network) { BYTES_LIT("dev"), 31337 };
+    ctime_key(&keyset_key, 1);
+    ctime_key(&key, 2);
+    bytes = make_record(&made, &keyset_key, &key);
+    must(!keyring_put(&secret.keyring, &keyset_id, &configured, &keyset_key).code);
+    must(!account_slot_of_record(&state, bytes, &slot).code);
+    ctime_depends(slot->key.b, sizeof(slot->key.b));
+    sign(&state, BYTES_NONE);
+    accounts_init(&secret.accounts);
+    sign(&state, bytes);
+}
+
+const struct ctime_group ctime_groups_vault[] = {
+    { "entropy", entropy },    { "keyring", keyring }, { "seal_share", share },
+    { "seal_record", record }, { "account", account }, { NULL, NULL },
+};
