@@ -312,7 +312,13 @@ static bool broadcast_rest(struct broadcast *b, long seconds)
     return !stopping;
 }
 
-// Sends what is stored, oldest first; stops at the first failure (the node is not there).
+// True when the node answered, but with a refusal for now: the next one may fare better.
+static bool broadcast_was_heard(struct err err, const struct rpc *rpc)
+{
+    return err.code == ERR_UNREACHABLE && rpc->detail.text[0] != 0;
+}
+
+// Sends what is stored, oldest first; stops when the node does not answer.
 static struct err broadcast_catch_up(struct broadcast *b, struct rpc *rpc, bool all)
 {
     uint64_t after = 0, chain_id;
@@ -323,14 +329,17 @@ static struct err broadcast_catch_up(struct broadcast *b, struct rpc *rpc, bool 
     TRY(u256_to_u64(&chain_id, chain));
     while (!err.code && broadcast_rest(b, 0)) {
         AUTO(store_send_free) struct store_send send = { 0 };
+        bool due;
 
         err = store_send_next_stored(b->options.store, &send, after);
         if (err.code)
             break;
         after = send.seq;
-        if (send.chain_id == chain_id &&
-            (all || send.created_ms + BROADCAST_YOUNG_MS < stamp_now_ms()))
+        due = all || send.created_ms + BROADCAST_YOUNG_MS < stamp_now_ms();
+        if (send.chain_id == chain_id && due)
             err = broadcast_push(b->options.store, rpc, &send);
+        if (broadcast_was_heard(err, rpc))
+            err = OK;
     }
     return err.code == ERR_NOT_FOUND ? OK : err;
 }
