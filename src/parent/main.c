@@ -11,8 +11,6 @@
 #include <sys/prctl.h>
 #include <sys/stat.h>
 
-#define MAIN_VERSION "0.1.0"
-
 static const char main_usage[] =
     "usage: cloisterd --config FILE [--check]\n"
     "\n"
@@ -61,12 +59,12 @@ static int main_run(const struct conf *conf)
     (void)umask(077);
     (void)prctl(PR_SET_DUMPABLE, 0); // credentials pass through this memory
     log_set_level(conf->log_level);
-    err = daemon_start(&daemon, conf, MAIN_VERSION);
+    err = daemon_start(&daemon, conf, CLOISTER_VERSION);
     if (err.code) {
         log_error(LOG_ERROR, "main", "not_started", err);
         return 1;
     }
-    log_event(LOG_INFO, "main", "started", "version", MAIN_VERSION);
+    log_event(LOG_INFO, "main", "started", "version", CLOISTER_VERSION);
     (void)sigwait(&set, &number);
     log_event(LOG_INFO, "main", "stopping", "signal", number == SIGINT ? "INT" : "TERM");
     daemon_stop(&daemon);
@@ -106,7 +104,7 @@ int main(int argc, char **argv)
             conf_print_keys(stdout);
             return 0;
         } else if (strcmp(argv[i], "--version") == 0) {
-            return puts("cloisterd " MAIN_VERSION) < 0;
+            return puts("cloisterd " CLOISTER_VERSION) < 0;
         } else {
             (void)fprintf(stderr, "cloisterd: argument not understood: %s\n%s", argv[i],
                           main_usage);
