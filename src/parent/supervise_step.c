@@ -132,17 +132,21 @@ static struct err step_credentials(struct supervise_step *step, const struct jso
     const struct json *now = json_get(status, "credentials");
     uint64_t now_ms = stamp_now_ms();
     bool has = now && now->type == JSON_OBJECT;
-    struct err err;
 
     if (has && now_ms < step->refresh_ms)
-        return OK;
-    err = step_hand_over(step);
-    step->refresh_ms = now_ms + STEP_AGAIN_MS;
-    if (!err.code && step->expires_ms > step->refresh_ms + STEP_REFRESH_MS)
+        return step->refresh_err;
+    step->detail = (struct detail) { 0 };
+    step->refresh_err = step_hand_over(step);
+    step->refresh_detail = step->detail;
+    step->refresh_ms = has ? now_ms + STEP_AGAIN_MS : 0;
+    if (step->refresh_err.code)
+        log_event(LOG_WARN, "supervise", "credentials_failed", "error",
+                  detail_text(&step->detail, step->refresh_err));
+    else
+        step->refresh_ms = now_ms + STEP_AGAIN_MS;
+    if (!step->refresh_err.code && step->expires_ms > step->refresh_ms + STEP_REFRESH_MS)
         step->refresh_ms = step->expires_ms - STEP_REFRESH_MS;
-    if (err.code && !has)
-        step->refresh_ms = 0;
-    return err;
+    return step->refresh_err;
 }
 
 static struct err step_decode(uint8_t *out, size_t cap, struct bytes *bytes,
@@ -256,6 +260,12 @@ static struct err step_keysets(struct supervise_step *step, const struct json *s
     return first;
 }
 
+static struct err step_refresh_result(struct supervise_step *step)
+{
+    step->detail = step->refresh_detail;
+    return step->refresh_err;
+}
+
 struct err supervise_step(struct supervise_step *step)
 {
     AUTO(enclave_link_free_reply) struct enclave_link_reply status = { 0 };
@@ -272,14 +282,13 @@ struct err supervise_step(struct supervise_step *step)
     }
     TRY(step_check_deployment(step, status.result));
     refreshed = step_credentials(step, status.result);
-    if (refreshed.code)
-        log_event(LOG_WARN, "supervise", "credentials_failed", "error",
-                  detail_text(&step->detail, refreshed));
     keysets = step_keysets(step, status.result);
     TRY(step_status(step, &status));
     // Without credentials no keyset opens: then their error is the cause and the other the effect.
-    TRY(refreshed.code && keysets.code ? refreshed : keysets);
+    if (refreshed.code && keysets.code)
+        return step_refresh_result(step);
+    TRY(keysets);
     ENSURE(strcmp(step->phase, "READY") == 0, ERR_PHASE, "status: the enclave is not READY yet");
     step->ready = true;
-    return refreshed;
+    return step_refresh_result(step);
 }

@@ -231,6 +231,26 @@ static void foreign_enclave(void **state)
     assert_int_equal(atomic_load(&enclave.handed_over), 0);
 }
 
+// IMDS is gone, and so are the credentials: what is open stays usable, and the trouble is shown.
+static void ready_without_credentials(void **state)
+{
+    AUTO(supervise_stop) struct supervise *s = supervise_it();
+    struct supervise_view view;
+
+    (void)state;
+    wait_ready(s, true, &view);
+    fake_http_stop(&imds);
+    atomic_store(&enclave.credentials, false);
+    for (int i = 0; i < 600 && !view.problem[0]; i++) {
+        (void)poll(NULL, 0, 10);
+        supervise_look(s, &view);
+    }
+    assert_non_null(strstr(view.problem, "unreachable"));
+    assert_true(view.ready);
+    supervise_stop(&s);
+    fake_imds_start(&imds);
+}
+
 static void no_credentials(void **state)
 {
     struct imds_credentials got = { 0 };
@@ -247,9 +267,16 @@ int main(void)
 {
 #define LINK_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
     const struct CMUnitTest tests[] = {
-        LINK_TEST(a_call),   LINK_TEST(refusal_with_words), LINK_TEST(answers_in_any_order),
-        LINK_TEST(silence),  LINK_TEST(lost_and_found),     LINK_TEST(too_large),
-        LINK_TEST(to_ready), LINK_TEST(foreign_enclave),    LINK_TEST(no_credentials),
+        LINK_TEST(a_call),
+        LINK_TEST(refusal_with_words),
+        LINK_TEST(answers_in_any_order),
+        LINK_TEST(silence),
+        LINK_TEST(lost_and_found),
+        LINK_TEST(too_large),
+        LINK_TEST(to_ready),
+        LINK_TEST(foreign_enclave),
+        LINK_TEST(ready_without_credentials),
+        LINK_TEST(no_credentials),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
