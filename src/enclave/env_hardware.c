@@ -129,11 +129,28 @@ static struct err mount_one(const char *source, const char *target, const char *
     return OK;
 }
 
+// A kernel that finds no /dev/console starts init without descriptors 0 to 2. They must not become
+// those of NSM or of a channel: events are written to descriptor 2.
+static struct err console_open(void)
+{
+    int fd = open("/dev/console", O_RDWR | O_NOCTTY);
+
+    if (fd < 0)
+        fd = open("/dev/null", O_RDWR);
+    ENSURE(fd >= 0, ERR_IO, "init: neither /dev/console nor /dev/null can be opened");
+    for (int at = STDIN_FILENO; at <= STDERR_FILENO; at++)
+        ENSURE(fd == at || dup2(fd, at) == at, ERR_IO, "init: console cannot be set");
+    if (fd > STDERR_FILENO)
+        fd_close(&fd);
+    return OK;
+}
+
 static struct err hardware_boot(void)
 {
     if (getpid() != 1)
         return OK; // under AWS's own init, which has mounted and sent its heartbeat
     TRY(mount_one("dev", "/dev", "devtmpfs"));
+    TRY(console_open());
     TRY(mount_one("proc", "/proc", "proc"));
     return heartbeat();
 }

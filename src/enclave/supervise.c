@@ -54,8 +54,7 @@ _Noreturn static void child_exec(const char *role, const int fds[static CHILD_FD
         if (fds[i] >= 0 && dup2(HIGH_FD + i, FIRST_CHILD_FD + i) < 0)
             _exit(126);
     }
-    if (close_range(FIRST_CHILD_FD + CHILD_FDS, ~0U, 0) != 0)
-        _exit(126);
+    closefrom(FIRST_CHILD_FD + CHILD_FDS); // close_range(2) is newer than AWS's kernel (4.14)
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)execve("/proc/self/exe", argv, envp);
     _exit(127);
