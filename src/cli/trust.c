@@ -17,6 +17,7 @@
 static FALLIBLE set_url(struct trust *out, struct bytes value, const char *folder);
 static FALLIBLE set_token_file(struct trust *out, struct bytes value, const char *folder);
 static FALLIBLE set_pcr0(struct trust *out, struct bytes value, const char *folder);
+static FALLIBLE set_keyset(struct trust *out, struct bytes value, const char *folder);
 static FALLIBLE set_configuration(struct trust *out, struct bytes value, const char *folder);
 
 static const struct key {
@@ -27,6 +28,7 @@ static const struct key {
     { "url", false, set_url },
     { "token_file", false, set_token_file },
     { "pcr0", true, set_pcr0 },
+    { "keyset", true, set_keyset },
     { "configuration", false, set_configuration },
 };
 
@@ -58,7 +60,8 @@ static FALLIBLE read_line(struct trust *out, struct bytes line, const char *fold
         *seen |= 1U << i;
         return keys[i].set(out, value, folder);
     }
-    return FAIL(ERR_MALFORMED, "unknown key: expected url, token_file, pcr0 or configuration");
+    return FAIL(ERR_MALFORMED,
+                "unknown key: expected url, token_file, pcr0, keyset or configuration");
 }
 
 struct err trust_parse(struct trust *out, struct bytes text, const char *folder, unsigned *line)
@@ -163,6 +166,16 @@ static FALLIBLE set_pcr0(struct trust *out, struct bytes value, const char *fold
     ENSURE(hex_decode(out->pcr0[out->pcr0_len], 48, value).code == 0, ERR_MALFORMED,
            "pcr0: expected 96 hex digits");
     out->pcr0_len++;
+    return OK;
+}
+
+static FALLIBLE set_keyset(struct trust *out, struct bytes value, const char *folder)
+{
+    (void)folder;
+    ENSURE(out->keyset_len < CONFIG_KEYSETS, ERR_TOO_LARGE, "keyset: expected at most 16 ids");
+    ENSURE(id_parse(&out->keyset[out->keyset_len], value).code == 0, ERR_MALFORMED,
+           "keyset: expected an id of 32 lower-case hex digits");
+    out->keyset_len++;
     return OK;
 }
 

@@ -15,6 +15,8 @@
 struct trust {
     char url[256]; // unix:///path or http://127.0.0.1:PORT; empty: none
     char token_file[TRUST_PATH_MAX];
+    struct id keyset[CONFIG_KEYSETS]; // an account must be of one of these; none: of any
+    size_t keyset_len;
     char configuration[TRUST_PATH_MAX]; // path of the canonical form; empty: none
     uint8_t pcr0[TRUST_PCR0_MAX][48];
     size_t pcr0_len;

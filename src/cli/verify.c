@@ -19,6 +19,16 @@ static FALLIBLE read_b64(uint8_t *out, size_t cap, struct bytes *view, struct by
     return OK;
 }
 
+// Who took over the enclave's front can have accounts created in a keyset whose key he knows, and
+// their receipts are genuine (SECURITY.md): a user who pins the keysets does not take them.
+static bool keyset_is_trusted(const struct trust *trust, const struct id *keyset)
+{
+    for (size_t i = 0; i < trust->keyset_len; i++)
+        if (id_equal(&trust->keyset[i], keyset))
+            return true;
+    return trust->keyset_len == 0;
+}
+
 // The record belongs to this deployment and is what the service says it is.
 static FALLIBLE check_record(const struct record *record, const struct trust *trust,
                              const struct json *account)
@@ -33,6 +43,8 @@ static FALLIBLE check_record(const struct record *record, const struct trust *tr
     ENSURE(id_equal(&record->id, &claimed), ERR_UNTRUSTED, "record: belongs to another account");
     TRY(id_parse(&claimed, json_string(json_get(account, "keyset"))));
     ENSURE(id_equal(&record->keyset, &claimed), ERR_UNTRUSTED, "record: belongs to another keyset");
+    ENSURE(keyset_is_trusted(trust, &record->keyset), ERR_UNTRUSTED,
+           "record: its keyset is not one of the trust file");
     return policy_check_authorisers(record->authorisers);
 }
 

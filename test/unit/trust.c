@@ -27,6 +27,7 @@ static void taken(void **state)
                                "  token_file=token\r\n"
                                "pcr0 = " PCR0 "\n"
                                "pcr0\t=\t" PCR0 "\n"
+                               "keyset = 0123456789abcdef0123456789abcdef\n"
                                "configuration = /etc/cloister/C.bin";
     unsigned line = 99;
 
@@ -38,9 +39,12 @@ static void taken(void **state)
     assert_string_equal(trust.configuration, "/etc/cloister/C.bin");
     assert_int_equal(trust.pcr0_len, 2);
     assert_int_equal(trust.pcr0[1][47], 0xa0);
+    assert_int_equal(trust.keyset_len, 1);
+    assert_int_equal(trust.keyset[0].b[15], 0xef);
     assert_false(trust.has_config);
     expect_ok("empty", trust_parse(&trust, BYTES_NONE, "", &line));
     assert_int_equal(trust.pcr0_len, 0);
+    assert_int_equal(trust.keyset_len, 0);
 }
 
 static void refused(void **state)
@@ -63,6 +67,8 @@ static void refused(void **state)
         { "short pcr0", "pcr0 = a0a0", 1, "96" },
         { "pcr0 with prefix", "pcr0 = 0x" PCR0, 1, "96" },
         { "pcr0 of no digits", "url = http://127.0.0.1:1\npcr0 = z" PCR0, 2, "96" },
+        { "short keyset", "keyset = 0123", 1, "32" },
+        { "keyset in upper case", "keyset = 0123456789ABCDEF0123456789ABCDEF", 1, "lower" },
         { "two pcr0 on a line", "pcr0 = " PCR0 " " PCR0, 1, "96" },
     };
     unsigned line;

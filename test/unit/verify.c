@@ -153,6 +153,11 @@ static void verified(void **state)
     assert_string_equal(out.address, text);
     assert_memory_equal(out.raw_address, address, 20);
     assert_string_equal(out.policy, "unrestricted");
+    trust.keyset[0] = (struct id) { { 2 } };
+    trust.keyset_len = 1;
+    verify_account(&out, &trust, account_of(&scene), &id, BYTES_LIT("nonce"));
+    expect_ok("keyset of the trust file", out.reason);
+    trust.keyset_len = 0;
 }
 
 static void expect_unverified(const char *name, const struct json *account, const char *what)
@@ -249,6 +254,11 @@ static void pins(void **state)
     trust.pcr0_len = 0;
     expect_unverified("no PCR0", account_of(&scene), "pcr0");
     trust.pcr0_len = 1;
+    trust.keyset_len = 2;
+    trust.keyset[0] = (struct id) { { 8 } };
+    trust.keyset[1] = (struct id) { { 9 } };
+    expect_unverified("other keyset", account_of(&scene), "trust file");
+    trust.keyset_len = 0;
     trust.has_config = false;
     expect_unverified("no configuration", account_of(&scene), "configuration");
     trust.has_config = true;
