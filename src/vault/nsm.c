@@ -43,7 +43,7 @@ static struct err nsm_exchange_bare(const struct nsm *nsm, struct bytes request,
 
     TRY(nsm->call(nsm->fd, request, bytes, sizeof(bytes), &n));
     rd = rd_of(bytes_of(bytes, n));
-    ENSURE(bytes_equal_str(cbor_text(&rd), name) && !rd.bad, ERR_DEVICE,
+    ENSURE(bytes_equal_str(cbor_text(&rd), name) && !cbor_end(&rd).code, ERR_DEVICE,
            "NSM: request was refused");
     return OK;
 }
@@ -63,28 +63,34 @@ struct err nsm_random(const struct nsm *nsm, uint8_t *out, size_t n)
         else
             cbor_skip(&answer.rd);
     }
-    ENSURE(!answer.rd.bad && random.p && random.n >= n, ERR_DEVICE, "NSM: too few random bytes");
+    ENSURE(!cbor_end(&answer.rd).code && random.p && random.n >= n, ERR_DEVICE,
+           "NSM: too few random bytes");
     memcpy(out, random.p, n);
     return OK;
 }
 
-// The inner map of DescribePCR and ExtendPCR: "data" and, for the former, "lock".
+// The inner map of DescribePCR and ExtendPCR: "data" and, where `locked` is asked for, "lock".
 static struct err nsm_read_pcr(struct answer *answer, uint8_t value[static ATTEST_PCR_BYTES],
                                bool *locked)
 {
     struct bytes data = BYTES_NONE;
+    bool complete = !locked;
 
     for (uint64_t left = cbor_map(&answer->rd); cbor_map_next(&answer->rd, &left);) {
         struct bytes key = cbor_text(&answer->rd);
 
-        if (bytes_equal_str(key, "data"))
+        if (bytes_equal_str(key, "data")) {
             data = cbor_bytes(&answer->rd);
-        else if (bytes_equal_str(key, "lock"))
+        } else if (locked && bytes_equal_str(key, "lock")) {
             *locked = cbor_bool(&answer->rd);
-        else
+            complete = true;
+        } else {
             cbor_skip(&answer->rd);
+        }
     }
-    ENSURE(!answer->rd.bad && data.n == ATTEST_PCR_BYTES, ERR_DEVICE, "NSM: PCR is not 48 bytes");
+    ENSURE(!cbor_end(&answer->rd).code && data.n == ATTEST_PCR_BYTES, ERR_DEVICE,
+           "NSM: PCR is not 48 bytes");
+    ENSURE(complete, ERR_DEVICE, "NSM: PCR without its lock");
     memcpy(value, data.p, ATTEST_PCR_BYTES);
     return OK;
 }
@@ -112,7 +118,6 @@ struct err nsm_extend_pcr(const struct nsm *nsm, unsigned index, struct bytes da
     struct answer answer;
     uint8_t request[256];
     struct wr wr = WR_OF(request);
-    bool locked = false;
 
     cbor_put_map(&wr, 1);
     cbor_put_text(&wr, "ExtendPCR");
@@ -123,7 +128,7 @@ struct err nsm_extend_pcr(const struct nsm *nsm, unsigned index, struct bytes da
     cbor_put_bytes(&wr, data);
     TRY(wr_end(&wr));
     TRY(nsm_exchange(nsm, wr_done(&wr), "ExtendPCR", &answer));
-    return nsm_read_pcr(&answer, value, &locked);
+    return nsm_read_pcr(&answer, value, NULL);
 }
 
 static struct err nsm_lock(const struct nsm *nsm, const char *name, const char *field,
@@ -176,7 +181,8 @@ struct err nsm_attest(const struct nsm *nsm, const struct nsm_request *request, 
         else
             cbor_skip(&answer.rd);
     }
-    ENSURE(!answer.rd.bad && document.n > 0, ERR_DEVICE, "NSM: no document in the answer");
+    ENSURE(!cbor_end(&answer.rd).code && document.n > 0, ERR_DEVICE,
+           "NSM: no document in the answer");
     ENSURE(attest_parse(&parsed, document).code == ERR_NONE, ERR_DEVICE,
            "NSM: the document cannot be read");
     *timestamp_ms = parsed.timestamp_ms;
