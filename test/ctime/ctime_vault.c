@@ -81,6 +81,7 @@ static void share(void)
     struct keyset keyset = { .deployment = deployment, .id = keyset_id, .k = 1, .n = 1 };
     struct seckey data_key, keyset_key, opened;
     uint8_t sealed[SEAL_BYTES], check[32];
+    struct id id;
 
     start();
     keyset.name = BYTES_LIT("main");
@@ -99,6 +100,8 @@ static void share(void)
     must(ctime_verdict(seckey_equal(&opened, &keyset_key)));
     must(!seal_keyset_check(check, &opened, &keyset).code);
     ctime_depends(check, sizeof(check));
+    seal_keyset_id(&id, &opened, &deployment);
+    ctime_depends(id.b, sizeof(id.b));
     must(seal_open_share(&opened, &keyset_key, &keyset).code == ERR_CORRUPT);
 }
 
