@@ -8,7 +8,8 @@
 
 #include <string.h>
 
-#define URL_MAX 600 // bytes; host and path have at most 255 each
+#define INTERIM_MAX 8   // answers before the final one; without a limit they may never end
+#define URL_MAX     600 // bytes; host and path have at most 255 each
 
 // One exchange in the caller's buffer.
 struct client_io {
@@ -115,7 +116,7 @@ static struct err client_more(struct client *client, struct client_io *io)
 static struct err client_read_head(struct client *client, struct client_io *io,
                                    struct http_head *head, size_t *head_len)
 {
-    for (;;) {
+    for (unsigned interim = 0; interim <= INTERIM_MAX;) {
         TRY(http_parse_response(head, head_len, bytes_of(io->buf, io->len)));
         if (*head_len == 0) {
             TRY(client_more(client, io));
@@ -126,7 +127,9 @@ static struct err client_read_head(struct client *client, struct client_io *io,
             return OK;
         io->len -= *head_len;
         memmove(io->buf, io->buf + *head_len, io->len);
+        interim++;
     }
+    return FAIL(ERR_TOO_LARGE, "HTTP: more than 8 interim answers");
 }
 
 static struct err client_read_chunked(struct client *client, struct client_io *io, size_t from,

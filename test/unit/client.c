@@ -68,6 +68,8 @@ static void request_bytes(void **state)
                                 "Content-Length: 8\r\n\r\nthe body"));
 }
 
+#define INTERIM "HTTP/1.1 100 C\r\n\r\n"
+
 static void refused(void **state)
 {
     static const struct {
@@ -80,6 +82,10 @@ static void refused(void **state)
         { { "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", true },
           ERR_CLOSED },
         { { "HTTP/1.1 100 Continue\r\n\r\n", true }, ERR_CLOSED },
+        { { INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM INTERIM
+            "HTTP/1.1 204 No\r\n\r\n",
+            true },
+          ERR_TOO_LARGE },
         { { "HTTP/1.1 101 Switch\r\n\r\n", false }, ERR_UNSUPPORTED },
         { { "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n", false },
           ERR_MALFORMED },
