@@ -132,9 +132,7 @@ static FALLIBLE find_account(struct cli *cli, struct verify *out)
         return OK;
     cli->exit = CLI_UNVERIFIED;
     out_str(&cli->out, "from", out->address);
-    return (struct err) {
-        .code = ERR_UNTRUSTED, .file = __FILE__, .line = __LINE__, .what = err_text(out->reason)
-    };
+    return out->reason;
 }
 
 static void show_signed(struct cli *cli, const struct verify *account, struct bytes signed_tx)
