@@ -42,7 +42,7 @@ static inline bool ctime_verdict(bool verdict)
 // The result must still depend on the secret as memcheck sees it, else nothing was checked.
 static inline void ctime_depends(const void *p, size_t n)
 {
-    uint8_t bits[512];
+    uint8_t bits[512] = { 0 };
     uint8_t any = 0;
 
     must(n <= sizeof(bits) && VALGRIND_GET_VBITS(p, bits, n) == 1);
