@@ -28,7 +28,7 @@ static const struct route routes[] = {
     { MSG_KEYSET_CREATE, CONFIGURED, true, 98, ceremony_create },
     { MSG_KEYSET_OPEN, CONFIGURED, true, KEYSET_BYTES_MAX, ceremony_open },
     { MSG_KMS_ANSWER, CONFIGURED, true, 12558, ceremony_answer },
-    { MSG_ACCOUNT_CREATE, PHASE_READY, true, 32849, account_create },
+    { MSG_ACCOUNT_CREATE, PHASE_READY, true, 32853, account_create },
     { MSG_ACCOUNT_OPEN, PHASE_READY, true, RECORD_BYTES_MAX, account_open },
     { MSG_SIGN_TX, PHASE_READY, true, 172058, sign_tx },
     { MSG_ATTESTATION, ANY, false, 65, deployment_attestation },
