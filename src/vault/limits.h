@@ -3,8 +3,8 @@
 // for locked memory is 8 MiB, of which at most 6 MiB are used.
 #pragma once
 
-#define VAULT_POOL_BYTES   (3U << 20)   // libcrypto's heap: about 1 MiB in use after the self-tests
-#define VAULT_STACK_BYTES  (512U << 10) // the worker's stack; RSA key generation is the deepest
+#define VAULT_POOL_BYTES   (2U << 20)   // libcrypto's heap: 0.6 MiB are ever handed out
+#define VAULT_STACK_BYTES  (256U << 10) // the worker's stack: 28 KiB are used at most
 #define VAULT_SECRET_BYTES (1U << 20)   // account slots, keyset keys, pending operations
 #define VAULT_ACCOUNTS     4096U        // open accounts; more evict the one not used for longest
 #define VAULT_PENDING      4U           // keyset operations that wait for KMS
