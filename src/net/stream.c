@@ -19,14 +19,19 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#define ASIDE_MS 1000 // for looks and farewells, which have no deadline of their own
+
 struct stream {
     int fd;
-    SSL *ssl;           // NULL: plain
-    BIO_METHOD *method; // of the BIO under ssl
-    bool broken;        // no close_notify after a failure
+    SSL *ssl;              // NULL: plain
+    BIO_METHOD *method;    // of the BIO under ssl
+    bool broken;           // no close_notify after a failure
+    struct deadline until; // of the call of libssl that runs
 };
 
-// Our own BIO under libssl, because its socket BIO writes with write(2), which raises SIGPIPE.
+// Our own BIO under libssl, because its socket BIO writes with write(2), which raises SIGPIPE, and
+// because a peer that never pauses can keep libssl reading for ever: past the deadline there is
+// nothing to read.
 static int stream_bio_write(BIO *bio, const char *data, size_t n, size_t *done)
 {
     const struct stream *s = BIO_get_data(bio);
@@ -42,9 +47,13 @@ static int stream_bio_write(BIO *bio, const char *data, size_t n, size_t *done)
 static int stream_bio_read(BIO *bio, char *out, size_t cap, size_t *n)
 {
     const struct stream *s = BIO_get_data(bio);
-    ssize_t got = recv(s->fd, out, cap, MSG_DONTWAIT);
+    ssize_t got;
 
     BIO_clear_retry_flags(bio);
+    *n = 0;
+    if (deadline_left_ms(s->until) == 0)
+        return 0;
+    got = recv(s->fd, out, cap, MSG_DONTWAIT);
     if (got < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR))
         BIO_set_retry_read(bio);
     *n = got > 0 ? (size_t)got : 0;
@@ -116,6 +125,8 @@ static struct err stream_tls_wait(struct stream *s, int result, struct deadline 
     if (error == SSL_ERROR_WANT_WRITE)
         return fd_wait(s->fd, POLLOUT, until);
     s->broken = true;
+    ENSURE(error != SSL_ERROR_SYSCALL || deadline_left_ms(until) > 0, ERR_TIMEOUT,
+           "no answer in time");
     ENSURE(error != SSL_ERROR_SYSCALL && error != SSL_ERROR_ZERO_RETURN, ERR_CLOSED,
            "TLS: connection was closed");
     return FAIL(ERR_MALFORMED, "TLS: the peer broke the protocol");
@@ -137,6 +148,7 @@ static struct err stream_judge(const struct stream *s, struct err err)
 
 static struct err stream_handshake(struct stream *s, struct deadline until)
 {
+    s->until = until;
     for (;;) {
         int result;
         struct err err;
@@ -222,6 +234,7 @@ static struct err stream_read_plain(struct stream *s, struct wr *out, struct dea
 
 static struct err stream_read_tls(struct stream *s, struct wr *out, struct deadline until)
 {
+    s->until = until;
     for (;;) {
         int result;
 
@@ -259,6 +272,7 @@ static struct err stream_write_some(struct stream *s, struct bytes b, size_t *n,
         *n = put > 0 ? (size_t)put : 0;
         return put < 0 ? stream_plain_wait(s, POLLOUT, until) : OK;
     }
+    s->until = until;
     ERR_clear_error();
     result = SSL_write_ex(s->ssl, b.p, b.n, n);
     if (result == 1)
@@ -293,6 +307,7 @@ bool stream_is_stale(struct stream *s)
         return false;
     if (!s->ssl)
         return true;
+    s->until = deadline_in(ASIDE_MS);
     ERR_clear_error();
     result = SSL_peek_ex(s->ssl, &byte, sizeof(byte), &n);
     return result == 1 || SSL_get_error(s->ssl, result) != SSL_ERROR_WANT_READ;
@@ -305,6 +320,7 @@ void stream_free(struct stream **stream)
     *stream = NULL;
     if (!s)
         return;
+    s->until = deadline_in(ASIDE_MS);
     if (s->ssl && !s->broken && SSL_is_init_finished(s->ssl))
         (void)SSL_shutdown(s->ssl);
     SSL_free(s->ssl);

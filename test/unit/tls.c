@@ -175,6 +175,43 @@ static void broken_peers(void **state)
     }
 }
 
+static void *flood_main(void *context)
+{
+    static uint8_t many[1 << 14];
+    const int *fd = context;
+
+    for (size_t i = 0; i + 9 <= sizeof(many); i += 9)
+        memcpy(many + i, "\x16\x03\x03\x00\x04\x00\x00\x00\x00", 9);
+    while (!fd_write_all(*fd, bytes_of(many, sizeof(many) / 9 * 9), deadline_in(3000)).code)
+        ;
+    return NULL;
+}
+
+// HelloRequests, which a client of TLS 1.2 passes over (RFC 5246 7.4.1.1), without an end: libssl
+// never waits, so the deadline has to be looked at elsewhere, too.
+static void flood(void **state)
+{
+    AUTO(tls_context_free) struct tls_context *tls = NULL;
+    struct stream_peer peer = { NULL, "kms.example", 0 };
+    int64_t before = deadline_now_ms();
+    struct stream *stream;
+    pthread_t thread;
+    int pair[2];
+
+    (void)state;
+    (void)alarm(20);
+    expect_ok("client", tls_client_new(&tls, &pki.root, 1));
+    peer.context = tls;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    assert_int_equal(pthread_create(&thread, NULL, flood_main, &pair[1]), 0);
+    expect_err("flood", stream_new_tls(&stream, pair[0], &peer, deadline_in(200)), ERR_TIMEOUT,
+               NULL);
+    assert_true(deadline_now_ms() - before < 3000);
+    assert_int_equal(pthread_join(thread, NULL), 0);
+    fd_close(&pair[1]);
+    (void)alarm(0);
+}
+
 static void contexts_refused(void **state)
 {
     struct bytes none[] = { BYTES_LIT("no certificate"), BYTES_NONE };
@@ -239,9 +276,10 @@ static int tear_down(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(names_and_times),  cmocka_unit_test(wildcards),
-        cmocka_unit_test(server_settings),  cmocka_unit_test(broken_peers),
-        cmocka_unit_test(contexts_refused), cmocka_unit_test(closed_peers),
+        cmocka_unit_test(names_and_times), cmocka_unit_test(wildcards),
+        cmocka_unit_test(server_settings), cmocka_unit_test(broken_peers),
+        cmocka_unit_test(flood),           cmocka_unit_test(contexts_refused),
+        cmocka_unit_test(closed_peers),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
