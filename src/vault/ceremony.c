@@ -131,17 +131,35 @@ static void step_done(struct turn *turn, const struct keyset *keyset, struct byt
     msg_write_step(turn->out, &step);
 }
 
+// KMS's answers carry no signature: who plays KMS for a record of his own knows its keyset key. The
+// id commits to the key, so such a keyset cannot stand in the place of one that people know.
+static struct err opened_check(const struct keyset *keyset, const struct seckey *keyset_key)
+{
+    struct id id;
+    uint8_t check[32];
+
+    seal_keyset_id(&id, keyset_key, &keyset->deployment);
+    ENSURE(id_equal(&id, &keyset->id), ERR_CORRUPT, "keyset: its id does not fit its key");
+    TRY(seal_keyset_check(check, keyset_key, keyset));
+    ENSURE(ct_equal(BYTES_OF(check), keyset->check), ERR_CORRUPT,
+           "keyset: its check value does not fit its key");
+    return OK;
+}
+
 struct err ceremony_open(struct turn *turn)
 {
     struct state *state = turn->state;
     struct keyset keyset;
     const struct config_keyset *configured;
+    const struct keyring_entry *opened;
     struct state_pending *pending;
 
     TRY(keyset_read(&keyset, turn->body));
     configured = config_find_keyset(&state->config, keyset.name);
     TRY(keyset_belongs(state, &keyset, configured));
-    if (keyring_find(&state->secret->keyring, &keyset.id)) {
+    opened = keyring_find(&state->secret->keyring, &keyset.id);
+    if (opened) {
+        TRY(opened_check(&keyset, &opened->key));
         step_done(turn, &keyset, BYTES_NONE, BYTES_NONE);
         return OK;
     }
@@ -239,21 +257,6 @@ static struct err create_decrypted(struct turn *turn, struct state_pending *pend
     ENSURE(seckey_equal(&again, pending_data_key(turn->state, pending)), ERR_UNTRUSTED,
            "KMS: Decrypt of the new blob gave another data key");
     return create_finish(turn, pending);
-}
-
-// KMS's answers carry no signature: who plays KMS for a record of his own knows its keyset key. The
-// id commits to the key, so such a keyset cannot stand in the place of one that people know.
-static struct err opened_check(const struct keyset *keyset, const struct seckey *keyset_key)
-{
-    struct id id;
-    uint8_t check[32];
-
-    seal_keyset_id(&id, keyset_key, &keyset->deployment);
-    ENSURE(id_equal(&id, &keyset->id), ERR_CORRUPT, "keyset: its id does not fit its key");
-    TRY(seal_keyset_check(check, keyset_key, keyset));
-    ENSURE(ct_equal(BYTES_OF(check), keyset->check), ERR_CORRUPT,
-           "keyset: its check value does not fit its key");
-    return OK;
 }
 
 // The stored keyset's data key: open the share, check the key, and have it from now on.

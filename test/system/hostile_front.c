@@ -236,6 +236,29 @@ static void test_second_configure(void **context)
     still_serves();
 }
 
+// A keyset that is open already is not opened again, but a record that is not its own is no
+// success.
+static void test_damaged_record_of_an_open_keyset(void **context)
+{
+    static uint8_t damaged[KEYSET_BYTES_MAX];
+    const size_t created_at = 2 + 16 + 16 + 1 + 4 + 1;
+
+    (void)context;
+    memcpy(damaged, keyset_record, keyset_len);
+    assert_int_equal(
+        vaulthost_call(&host, MSG_KEYSET_OPEN, bytes_of(damaged, keyset_len)).verdict.code,
+        ERR_NONE);
+    damaged[created_at] ^= 1;
+    assert_int_equal(
+        vaulthost_call(&host, MSG_KEYSET_OPEN, bytes_of(damaged, keyset_len)).verdict.code,
+        ERR_CORRUPT);
+    damaged[created_at] ^= 1;
+    damaged[keyset_len - 1] ^= 1;
+    assert_int_equal(
+        vaulthost_call(&host, MSG_KEYSET_OPEN, bytes_of(damaged, keyset_len)).verdict.code,
+        ERR_CORRUPT);
+}
+
 static void test_repeats_release_nothing_new(void **context)
 {
     uint8_t space[4096], first[85];
@@ -362,6 +385,7 @@ int main(int argc, char **argv)
         cmocka_unit_test(test_every_bit_flipped),
         cmocka_unit_test(test_unknown_types),
         cmocka_unit_test(test_second_configure),
+        cmocka_unit_test(test_damaged_record_of_an_open_keyset),
         cmocka_unit_test(test_repeats_release_nothing_new),
         cmocka_unit_test(test_kms_answers_without_question),
         cmocka_unit_test(test_other_networks),
