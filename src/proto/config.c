@@ -5,11 +5,11 @@
 #include "proto/config.h"
 
 #include "base/must.h"
+#include "crypto/openssl/approve.h"
 #include "crypto/openssl/sha2.h"
 #include "proto/arn.h"
 #include "proto/tag.h"
 
-#define ED25519_BYTES   32U
 #define P256_BYTES      33U
 #define RECOVERY_BYTES  32U
 #define RECOVERY_MAX    512U // 16 recovery keys
@@ -135,9 +135,8 @@ static FALLIBLE check_admins(const struct config *config)
     for (size_t i = 0; i < config->admins; i++) {
         const struct config_key *admin = &config->admin[i];
 
-        ENSURE((admin->type == CONFIG_ADMIN_ED25519 && admin->key.n == ED25519_BYTES) ||
-                   (admin->type == CONFIG_ADMIN_P256 && admin->key.n == P256_BYTES),
-               ERR_MALFORMED, "administrators: expected an Ed25519 or P-256 public key");
+        ENSURE(!approve_check_key((enum approve_type)admin->type, admin->key).code, ERR_MALFORMED,
+               "administrators: expected an Ed25519 or P-256 public key");
         for (size_t j = 0; j < i; j++)
             ENSURE(!bytes_equal(config->admin[j].key, admin->key), ERR_MALFORMED,
                    REPEATED("administrators: key"));
@@ -217,7 +216,6 @@ static FALLIBLE check_enforced(const struct config *config)
            "mode: this version supports parent-trusted only");
     ENSURE(config->slashing == CONFIG_PARENT_TRUSTED, ERR_UNSUPPORTED,
            "slashing: this version supports parent-trusted only");
-    ENSURE(config->admins == 0, ERR_UNSUPPORTED, "administrators: this version supports none");
     ENSURE(config->anchor == CONFIG_ANCHOR_NONE, ERR_UNSUPPORTED,
            "anchor: this version supports none only");
     for (size_t i = 0; i < config->keysets; i++)

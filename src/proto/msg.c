@@ -87,6 +87,8 @@ void msg_write_status(struct wr *wr, const struct msg_status *status)
     wr_bytes(wr, BYTES_OF(status->pcr16));
     wr_u32(wr, status->accounts_open);
     wr_u32(wr, status->accounts_slots);
+    wr_u64(wr, status->manifest_serial);
+    wr_u32(wr, status->seals);
     wr_u8(wr, status->keysets_open);
     for (size_t i = 0; i < status->keysets_open && i < CONFIG_KEYSETS; i++) {
         id_write(wr, &status->keyset[i]);
@@ -104,6 +106,8 @@ struct err msg_read_status(struct msg_status *out, struct rd *rd)
     rd_copy(rd, out->pcr16, sizeof(out->pcr16));
     out->accounts_open = rd_u32(rd);
     out->accounts_slots = rd_u32(rd);
+    out->manifest_serial = rd_u64(rd);
+    out->seals = rd_u32(rd);
     out->keysets_open = rd_u8(rd);
     ENSURE(out->keysets_open <= CONFIG_KEYSETS, ERR_MALFORMED, "keysets: expected at most 16");
     for (size_t i = 0; i < out->keysets_open; i++) {
@@ -112,8 +116,8 @@ struct err msg_read_status(struct msg_status *out, struct rd *rd)
     }
     TRY(rd_end(rd));
     ENSURE(out->phase == PHASE_UNCONFIGURED || out->phase == PHASE_CONFIGURED ||
-               out->phase == PHASE_READY,
-           ERR_MALFORMED, "phase: expected 1, 2 or 4");
+               out->phase == PHASE_READY || out->phase == PHASE_SEALED,
+           ERR_MALFORMED, "phase: expected 1, 2, 4 or 8");
     return OK;
 }
 

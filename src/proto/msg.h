@@ -23,6 +23,10 @@ enum msg_type {
     MSG_ACCOUNT_OPEN = 8,   // sealed record -> msg_account
     MSG_SIGN_TX = 9,        // msg_sign_tx -> msg_signed
     MSG_ATTESTATION = 10,   // nonce (var8) -> document
+    MSG_MANIFEST = 11,      // signed manifest (proto/manifest.h) -> nothing
+    MSG_SEAL = 12,          // -> nothing; every key is wiped
+    MSG_UNSEAL = 13,        // approvals (proto/approval.h) -> nothing
+    MSG_KMS_FAILED = 14,    // operation (u64) -> msg_step: the KMS call asked for did not succeed
 };
 
 struct msg {
@@ -57,6 +61,8 @@ struct msg_status {
     uint8_t audit_head[32];
     uint8_t pcr16[48]; // zero before CONFIGURED
     uint32_t accounts_open, accounts_slots;
+    uint64_t manifest_serial; // 0: none
+    uint32_t seals;           // how often this boot was sealed
     uint8_t keysets_open;
     struct id keyset[CONFIG_KEYSETS];
     struct bytes keyset_name[CONFIG_KEYSETS];

@@ -37,6 +37,7 @@ void receipt_write_status(struct wr *wr, const struct receipt_status *status)
     id_write(wr, &status->boot);
     wr_u64(wr, status->sequence);
     wr_bytes(wr, BYTES_OF(status->audit_head));
+    wr_u64(wr, status->manifest_serial);
     wr_u8(wr, status->anchor);
 }
 
@@ -140,10 +141,12 @@ struct err receipt_read_status(struct receipt_status *out, struct bytes user_dat
     out->boot = id_read(&rd);
     out->sequence = rd_u64(&rd);
     rd_copy(&rd, out->audit_head, sizeof(out->audit_head));
+    out->manifest_serial = rd_u64(&rd);
     out->anchor = rd_u8(&rd);
     TRY(rd_end(&rd));
     ENSURE(unconfigured ? out->phase == PHASE_UNCONFIGURED
-                        : out->phase == PHASE_CONFIGURED || out->phase == PHASE_READY,
+                        : out->phase == PHASE_CONFIGURED || out->phase == PHASE_READY ||
+                              out->phase == PHASE_SEALED,
            ERR_UNTRUSTED, "user_data: phase does not fit its tag");
     ENSURE(out->anchor <= CONFIG_ANCHOR_DYNAMODB, ERR_UNSUPPORTED, "user_data: unknown anchor");
     return OK;

@@ -7,7 +7,12 @@
 #include "proto/keyset.h"
 #include "proto/record.h"
 
-enum receipt_phase { PHASE_UNCONFIGURED = 1, PHASE_CONFIGURED = 2, PHASE_READY = 4 };
+enum receipt_phase {
+    PHASE_UNCONFIGURED = 1,
+    PHASE_CONFIGURED = 2,
+    PHASE_READY = 4,
+    PHASE_SEALED = 8
+};
 
 // What the verifier knows beforehand, from its trust file.
 struct receipt_trust {
@@ -23,7 +28,8 @@ struct receipt_status {
     struct id boot;
     uint64_t sequence;
     uint8_t audit_head[32];
-    uint8_t anchor; // enum config_anchor
+    uint64_t manifest_serial; // 0: none
+    uint8_t anchor;           // enum config_anchor
 };
 
 // user_data of an account's receipt: TAG_RECEIPT || 0 || tag_hash(TAG_RECEIPT, public bytes).

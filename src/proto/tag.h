@@ -17,7 +17,10 @@
 #define TAG_SHARE        "cloister-share-1"      // AAD of a keyset share
 #define TAG_KEYSET_CHECK "cloister-keyset-check-1"
 #define TAG_KEYSET_ID    "cloister-keyset-id-1" // a keyset's id, under its key
-#define TAG_PAYLOAD      "cloister-payload-1"   // payload hash in the audit chain
+#define TAG_MANIFEST     "cloister-manifest-1"  // what administrators sign
+#define TAG_UNSEAL       "cloister-unseal-1"
+#define TAG_IMPORT       "cloister-import-1"  // user_data, HPKE info and fields of an import
+#define TAG_PAYLOAD      "cloister-payload-1" // payload hash in the audit chain
 
 // `out` receives 32 bytes.
 void tag_hash(uint8_t out[static 32], const char *tag, const struct bytes *fields, size_t count);

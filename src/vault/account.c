@@ -6,6 +6,7 @@
 #include "crypto/openssl/sha2.h"
 #include "proto/policy.h"
 #include "proto/receipt.h"
+#include "vault/admin.h"
 #include "vault/deployment.h"
 #include "vault/entropy.h"
 #include "vault/seal.h"
@@ -122,6 +123,7 @@ static struct err record_belongs(const struct state *state, const struct record 
     ENSURE(record->purpose == RECORD_ACCOUNT && (*keyset)->purpose == CONFIG_ACCOUNTS, ERR_MISMATCH,
            "record: not that of an account");
     ENSURE(record->key_type == RECORD_SECP256K1, ERR_UNSUPPORTED, "record: not a secp256k1 key");
+    TRY(admin_allows(state, record));
     return policy_check_authorisers(record->authorisers);
 }
 

@@ -11,6 +11,12 @@ void accounts_init(struct accounts *accounts)
     accounts->used = 0;
 }
 
+void accounts_close_all(struct accounts *accounts)
+{
+    ct_wipe(accounts->slot, sizeof(accounts->slot));
+    accounts_init(accounts);
+}
+
 // Account ids are random bytes of the vault itself, so their first bytes are a fair hash; a parent
 // that repeats records makes no new ids.
 static uint32_t *accounts_bucket(struct accounts *accounts, const struct id *id)

@@ -32,6 +32,8 @@ struct accounts {
 void accounts_init(struct accounts *accounts);
 // The slot of an open account, now the newest; NULL when it is not open.
 struct accounts_slot *accounts_find(struct accounts *accounts, const struct id *id);
+// Wipes every slot.
+void accounts_close_all(struct accounts *accounts);
 // A slot for this id, with `id` set and all else zero: that of the same account, a free one, or
 // the oldest one's, wiped.
 struct accounts_slot *accounts_place(struct accounts *accounts, const struct id *id);

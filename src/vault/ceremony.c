@@ -3,55 +3,16 @@
 
 #include "base/must.h"
 #include "crypto/cms.h"
+#include "crypto/openssl/libcrypto.h"
+#include "crypto/shamir.h"
 #include "proto/receipt.h"
+#include "vault/admin.h"
 #include "vault/deployment.h"
 #include "vault/entropy.h"
+#include "vault/pending.h"
 #include "vault/seal.h"
 
 #include <string.h>
-
-static void pending_drop(struct state *state, struct state_pending *pending)
-{
-    seckey_wipe(&state->secret->data_key[pending - state->pending]);
-    *pending = (struct state_pending) { 0 };
-}
-
-static struct seckey *pending_data_key(struct state *state, const struct state_pending *pending)
-{
-    return &state->secret->data_key[pending - state->pending];
-}
-
-// A free place, or that of an operation whose time is over, or the one that began first.
-static struct state_pending *pending_take(struct state *state, const struct config_keyset *keyset)
-{
-    struct state_pending *best = &state->pending[0];
-
-    for (size_t i = 1; i < ARRAY_LEN(state->pending); i++)
-        if (state->pending[i].operation < best->operation)
-            best = &state->pending[i];
-    pending_drop(state, best);
-    best->operation = ++state->last_operation;
-    best->until = deadline_in(VAULT_PENDING_MS);
-    best->keyset = keyset;
-    return best;
-}
-
-static struct state_pending *pending_find(struct state *state, uint64_t operation)
-{
-    for (size_t i = 0; i < ARRAY_LEN(state->pending); i++) {
-        struct state_pending *pending = &state->pending[i];
-
-        if (pending->operation == operation && operation != 0)
-            return deadline_left_ms(pending->until) > 0 ? pending : NULL;
-    }
-    return NULL;
-}
-
-void ceremony_forget(struct state *state)
-{
-    for (size_t i = 0; i < ARRAY_LEN(state->pending); i++)
-        pending_drop(state, &state->pending[i]);
-}
 
 // Asks the front for a KMS call, with a fresh document: one for each call.
 static struct err step_ask(struct turn *turn, struct state_pending *pending,
@@ -62,7 +23,7 @@ static struct err step_ask(struct turn *turn, struct state_pending *pending,
     struct msg_step step = {
         .kind = kind,
         .operation = pending->operation,
-        .cmk = pending->keyset->cmk[0],
+        .cmk = pending->keyset->cmk[pending->at],
         .name = pending->keyset->name,
         .blob = blob,
     };
@@ -70,15 +31,8 @@ static struct err step_ask(struct turn *turn, struct state_pending *pending,
     TRY(deployment_kms_document(turn->state, &wr));
     step.document = wr_done(&wr);
     pending->waits_for = kind;
+    pending->waits_for_more = true;
     msg_write_step(turn->out, &step);
-    return OK;
-}
-
-static struct err keyset_supported(const struct config_keyset *keyset)
-{
-    ENSURE(keyset, ERR_NOT_FOUND, "name: no such keyset in the configuration");
-    ENSURE(keyset->k == 1 && keyset->n == 1 && keyset->recovery.n == 0, ERR_UNSUPPORTED,
-           "keyset: this release wraps under exactly one CMK, without recovery keys");
     return OK;
 }
 
@@ -92,7 +46,7 @@ struct err ceremony_create(struct turn *turn)
 
     TRY(msg_read_keyset_create(&m, &rd));
     keyset = config_find_keyset(&state->config, m.name);
-    TRY(keyset_supported(keyset));
+    ENSURE(keyset, ERR_NOT_FOUND, "name: no such keyset in the configuration");
     pending = pending_take(state, keyset);
     pending->create = true;
     pending->nonce_len = m.nonce.n;
@@ -107,14 +61,15 @@ static struct err keyset_belongs(const struct state *state, const struct keyset 
 {
     ENSURE(id_equal(&keyset->deployment, &state->config.deployment), ERR_MISMATCH,
            "keyset: made for another deployment");
-    TRY(keyset_supported(configured));
+    ENSURE(configured, ERR_NOT_FOUND, "name: no such keyset in the configuration");
     ENSURE(keyset->purpose == configured->purpose, ERR_MISMATCH,
            "keyset: its purpose is not the configured one");
     ENSURE(keyset->k == configured->k && keyset->n == configured->n, ERR_MISMATCH,
            "keyset: its wrappings are not the configured ones");
-    ENSURE(bytes_equal(keyset->wrap[0].cmk, configured->cmk[0]), ERR_MISMATCH,
-           "keyset: wrapped under another CMK than the configured one");
-    return OK;
+    for (size_t i = 0; i < keyset->n; i++)
+        ENSURE(bytes_equal(keyset->wrap[i].cmk, configured->cmk[i]), ERR_MISMATCH,
+               "keyset: wrapped under another CMK than the configured one");
+    return admin_admits(state, keyset);
 }
 
 static void step_done(struct turn *turn, const struct keyset *keyset, struct bytes record,
@@ -164,6 +119,7 @@ struct err ceremony_open(struct turn *turn)
         return OK;
     }
     pending = pending_take(state, configured);
+    must(turn->body.n <= sizeof(pending->record));
     memcpy(pending->record, turn->body.p, turn->body.n);
     pending->record_len = turn->body.n;
     return step_ask(turn, pending, MSG_STEP_DECRYPT, keyset.wrap[0].blob);
@@ -177,36 +133,74 @@ static struct err data_key_open(const struct state *state, struct seckey *out, s
     return OK;
 }
 
+// Where the blob of wrapping `at` stands.
+static struct bytes create_blob(const struct state_pending *pending, size_t at)
+{
+    const uint8_t *from = pending->record;
+
+    for (size_t i = 0; i < at; i++)
+        from += pending->blob_len[i];
+    return bytes_of(from, pending->blob_len[at]);
+}
+
 // GenerateDataKey was answered: keep key and blob, ask for the blob's Decrypt at once.
 static struct err create_generated(struct turn *turn, struct state_pending *pending,
                                    const struct msg_kms_answer *m)
 {
+    struct seckey *data_key = &pending_keys(turn->state, pending)[pending->at];
+
     ENSURE(m->blob.n > 0 && m->blob.n <= KMS_BLOB_MAX, ERR_MALFORMED,
            "KMS: CiphertextBlob must have 1 to 6144 bytes");
-    TRY(data_key_open(turn->state, pending_data_key(turn->state, pending), m->cms));
-    memcpy(pending->record, m->blob.p, m->blob.n);
-    pending->record_len = m->blob.n;
-    return step_ask(turn, pending, MSG_STEP_DECRYPT,
-                    bytes_of(pending->record, pending->record_len));
+    must(m->blob.n <= sizeof(pending->record) - pending->record_len);
+    TRY(data_key_open(turn->state, data_key, m->cms));
+    memcpy(pending->record + pending->record_len, m->blob.p, m->blob.n);
+    pending->record_len += m->blob.n;
+    pending->blob_len[pending->at] = m->blob.n;
+    return step_ask(turn, pending, MSG_STEP_DECRYPT, create_blob(pending, pending->at));
 }
 
 // The new keyset's fields; `sealed` and `check` are filled in by the caller.
 static void create_fields(const struct state *state, const struct state_pending *pending,
                           const struct seckey *keyset_key, struct keyset *keyset)
 {
+    const struct config_keyset *configured = pending->keyset;
+
     *keyset = (struct keyset) {
         .deployment = state->config.deployment,
-        .name = pending->keyset->name,
-        .purpose = pending->keyset->purpose,
+        .name = configured->name,
+        .purpose = configured->purpose,
         .created_ms = clock_now_ms(&state->clock),
-        .k = 1,
-        .n = 1,
-        .wrap[0] = { .kind = KEYSET_WRAP_DATA_KEY,
-                     .x = 1,
-                     .cmk = pending->keyset->cmk[0],
-                     .blob = bytes_of(pending->record, pending->record_len) },
+        .k = configured->k,
+        .n = configured->n,
     };
+    for (uint8_t i = 0; i < configured->n; i++)
+        keyset->wrap[i] = (struct keyset_wrap) { .kind = KEYSET_WRAP_DATA_KEY,
+                                                 .x = (uint8_t)(i + 1),
+                                                 .cmk = configured->cmk[i],
+                                                 .blob = create_blob(pending, i) };
     seal_keyset_id(&keyset->id, keyset_key, &keyset->deployment);
+}
+
+static void shares_wipe(struct seckey (*share)[CONFIG_CMKS])
+{
+    ct_wipe(*share, sizeof(*share));
+}
+
+// Splits the keyset key and seals each share under the data key of its CMK.
+static struct err create_seal(struct state *state, const struct state_pending *pending,
+                              const struct seckey *keyset_key, struct keyset *keyset)
+{
+    static uint8_t sealed[CONFIG_CMKS][SEAL_BYTES];
+    AUTO(shares_wipe) struct seckey share[CONFIG_CMKS] = { 0 };
+
+    TRY(shamir_split(share, keyset->k, keyset->n, keyset_key, libcrypto_random));
+    for (size_t i = 0; i < keyset->n; i++) {
+        struct seal_wrap wrap = { keyset, i };
+
+        TRY(seal_share(&state->nsm, sealed[i], &pending_keys(state, pending)[i], &wrap, &share[i]));
+        keyset->wrap[i].sealed = BYTES_OF(sealed[i]);
+    }
+    return OK;
 }
 
 static struct err keyset_receipt(struct state *state, const struct keyset *keyset,
@@ -224,22 +218,21 @@ static struct err keyset_receipt(struct state *state, const struct keyset *keyse
     return deployment_receipt(state, wr_done(&wr), nonce, out);
 }
 
-// Decrypt gave the same data key: make the keyset key, wrap it, and forget it again. It is used
-// only after its stored record was opened.
+// Every CMK's Decrypt gave the same data key: make the keyset key, wrap it, and forget it again. It
+// is used only after its stored record was opened.
 static struct err create_finish(struct turn *turn, const struct state_pending *pending)
 {
     static uint8_t record[KEYSET_BYTES_MAX], receipt[ATTEST_BYTES_MAX];
     AUTO(seckey_wipe) struct seckey keyset_key = { 0 };
     struct state *state = turn->state;
     struct wr record_wr = WR_OF(record), receipt_wr = WR_OF(receipt);
-    uint8_t sealed[SEAL_BYTES], check[32];
+    uint8_t check[32];
     struct keyset keyset;
 
     TRY(entropy_key(&state->nsm, &keyset_key));
     create_fields(state, pending, &keyset_key, &keyset);
-    TRY(seal_share(&state->nsm, sealed, pending_data_key(state, pending), &keyset, &keyset_key));
+    TRY(create_seal(state, pending, &keyset_key, &keyset));
     TRY(seal_keyset_check(check, &keyset_key, &keyset));
-    keyset.wrap[0].sealed = BYTES_OF(sealed);
     keyset.check = BYTES_OF(check);
     keyset_write(&record_wr, &keyset);
     TRY(wr_end(&record_wr));
@@ -254,34 +247,71 @@ static struct err create_decrypted(struct turn *turn, struct state_pending *pend
     AUTO(seckey_wipe) struct seckey again = { 0 };
 
     TRY(data_key_open(turn->state, &again, m->cms));
-    ENSURE(seckey_equal(&again, pending_data_key(turn->state, pending)), ERR_UNTRUSTED,
+    ENSURE(seckey_equal(&again, &pending_keys(turn->state, pending)[pending->at]), ERR_UNTRUSTED,
            "KMS: Decrypt of the new blob gave another data key");
+    if (++pending->at < pending->keyset->n)
+        return step_ask(turn, pending, MSG_STEP_GENERATE, BYTES_NONE);
     return create_finish(turn, pending);
 }
 
-// The stored keyset's data key: open the share, check the key, and have it from now on.
+// As many shares as it takes are there: join them, check the key, and have it from now on.
+static struct err open_finish(struct turn *turn, struct state_pending *pending,
+                              const struct keyset *keyset)
+{
+    AUTO(seckey_wipe) struct seckey keyset_key = { 0 };
+    struct state *state = turn->state;
+
+    TRY(shamir_join(&keyset_key, pending_keys(state, pending), pending->x, keyset->k));
+    TRY(opened_check(keyset, &keyset_key));
+    TRY(admin_admits(state, keyset)); // a manifest may have come in between
+    TRY(keyring_put(&state->secret->keyring, &keyset->id, pending->keyset, &keyset_key));
+    admin_note_keyset(state, keyset);
+    state->phase = PHASE_READY;
+    step_done(turn, keyset, BYTES_NONE, BYTES_NONE);
+    return OK;
+}
+
+// The data key of one wrapping gives one share.
+static struct err open_share(struct turn *turn, struct state_pending *pending,
+                             const struct keyset *keyset, const struct msg_kms_answer *m)
+{
+    AUTO(seckey_wipe) struct seckey data_key = { 0 };
+    struct seal_wrap wrap = { keyset, pending->at };
+    struct seckey *share = &pending_keys(turn->state, pending)[pending->got];
+
+    TRY(data_key_open(turn->state, &data_key, m->cms));
+    TRY(seal_open_share(share, &data_key, &wrap));
+    pending->x[pending->got++] = keyset->wrap[pending->at].x;
+    return OK;
+}
+
+// Asks for the next wrapping while k shares can still come together; else `why` is the end.
+static struct err open_next(struct turn *turn, struct state_pending *pending,
+                            const struct keyset *keyset, struct err why)
+{
+    pending->at++;
+    if (keyset->n - pending->at < keyset->k - pending->got)
+        return why;
+    return step_ask(turn, pending, MSG_STEP_DECRYPT, keyset->wrap[pending->at].blob);
+}
+
 static struct err open_decrypted(struct turn *turn, struct state_pending *pending,
                                  const struct msg_kms_answer *m)
 {
-    AUTO(seckey_wipe) struct seckey data_key = { 0 };
-    AUTO(seckey_wipe) struct seckey keyset_key = { 0 };
-    struct state *state = turn->state;
     struct keyset keyset;
+    struct err err;
 
     TRY(keyset_read(&keyset, bytes_of(pending->record, pending->record_len)));
-    TRY(data_key_open(state, &data_key, m->cms));
-    TRY(seal_open_share(&keyset_key, &data_key, &keyset));
-    TRY(opened_check(&keyset, &keyset_key));
-    TRY(keyring_put(&state->secret->keyring, &keyset.id, pending->keyset, &keyset_key));
-    state->phase = PHASE_READY;
-    step_done(turn, &keyset, BYTES_NONE, BYTES_NONE);
-    return OK;
+    err = open_share(turn, pending, &keyset, m);
+    if (!err.code && pending->got == keyset.k)
+        return open_finish(turn, pending, &keyset);
+    return open_next(turn, pending, &keyset, err);
 }
 
 static struct err answer_take(struct turn *turn, struct state_pending *pending,
                               const struct msg_kms_answer *m)
 {
-    ENSURE(bytes_equal(m->cmk, pending->keyset->cmk[0]), ERR_UNTRUSTED,
+    ENSURE(bytes_equal(m->cmk, pending->keyset->cmk[pending->at]), ERR_UNTRUSTED,
            "KMS: KeyId of the answer is not the configured CMK");
     if (pending->waits_for == MSG_STEP_GENERATE)
         return create_generated(turn, pending, m);
@@ -293,16 +323,34 @@ struct err ceremony_answer(struct turn *turn)
     struct rd rd = rd_of(turn->body);
     struct msg_kms_answer m;
     struct state_pending *pending;
-    enum msg_step_kind waited_for;
     struct err err;
 
     TRY(msg_read_kms_answer(&m, &rd));
     pending = pending_find(turn->state, m.operation);
     ENSURE(pending, ERR_NOT_FOUND, "operation: not waiting for an answer of KMS");
-    waited_for = pending->waits_for;
+    pending->waits_for_more = false;
     err = answer_take(turn, pending, &m);
-    // Only a creation that moved on to its Decrypt goes on; all else is over, done or refused.
-    if (err.code || waited_for == MSG_STEP_DECRYPT)
+    if (err.code || !pending->waits_for_more)
+        pending_drop(turn->state, pending);
+    return err;
+}
+
+struct err ceremony_failed(struct turn *turn)
+{
+    struct rd rd = rd_of(turn->body);
+    uint64_t operation = rd_u64(&rd);
+    struct state_pending *pending;
+    struct keyset keyset;
+    struct err err = FAIL(ERR_KMS, "keyset: fewer CMKs answer than it takes");
+
+    TRY(rd_end(&rd));
+    pending = pending_find(turn->state, operation);
+    ENSURE(pending, ERR_NOT_FOUND, "operation: not waiting for an answer of KMS");
+    pending->waits_for_more = false;
+    if (!pending->create &&
+        !keyset_read(&keyset, bytes_of(pending->record, pending->record_len)).code)
+        err = open_next(turn, pending, &keyset, err);
+    if (!pending->waits_for_more)
         pending_drop(turn->state, pending);
     return err;
 }

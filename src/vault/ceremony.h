@@ -10,5 +10,6 @@
 FALLIBLE ceremony_create(struct turn *turn);
 FALLIBLE ceremony_open(struct turn *turn);
 FALLIBLE ceremony_answer(struct turn *turn);
-// A new front knows nothing of what the old one waited for.
-void ceremony_forget(struct state *state);
+// The front could not get the answer: an opening goes on with the next wrapping, if enough are
+// left.
+FALLIBLE ceremony_failed(struct turn *turn);

@@ -2,7 +2,7 @@
 #include "vault/channel.h"
 
 #include "base/fd.h"
-#include "vault/ceremony.h"
+#include "vault/pending.h"
 #include "vault/routes.h"
 
 #include <errno.h>
@@ -14,7 +14,7 @@ void channel_replace(struct channel *channel, struct state *state, int fd)
     fd_close(&channel->fd);
     channel->fd = fd;
     channel->in_len = 0;
-    ceremony_forget(state);
+    pending_drop_all(state);
 }
 
 static struct err channel_read(struct channel *channel)

@@ -47,6 +47,8 @@ struct err deployment_status(struct turn *turn)
         .sequence = state->sequence,
         .accounts_open = state->secret->accounts.used,
         .accounts_slots = VAULT_ACCOUNTS,
+        .manifest_serial = state->manifest.serial,
+        .seals = state->seals,
     };
 
     memcpy(status.audit_head, state->audit_head, sizeof(status.audit_head));
@@ -102,10 +104,6 @@ struct err deployment_configure(struct turn *turn)
 
     must(turn->body.n <= sizeof(state->config_bytes));
     TRY(config_read(&state->config, turn->body));
-    ENSURE(state->config.admins == 0 && state->config.admin_threshold == 0, ERR_UNSUPPORTED,
-           "administrators: this release takes configurations without administrators only");
-    ENSURE(state->config.anchor == CONFIG_ANCHOR_NONE, ERR_UNSUPPORTED,
-           "anchor: this release knows the anchor `none` only");
     TRY(debug_refuse(state));
     memcpy(state->config_bytes, turn->body.p, turn->body.n);
     copy = bytes_of(state->config_bytes, turn->body.n);
@@ -165,6 +163,7 @@ struct err deployment_attestation(struct turn *turn)
         .phase = (uint8_t)state->phase,
         .boot = state->boot,
         .sequence = state->sequence,
+        .manifest_serial = state->manifest.serial,
         .anchor = CONFIG_ANCHOR_NONE,
     };
 

@@ -26,12 +26,33 @@ struct err keyring_put(struct keyring *ring, const struct id *id,
     return OK;
 }
 
+static size_t keyring_index(const struct keyring *ring, const struct id *id)
+{
+    size_t at = 0;
+
+    while (at < ARRAY_LEN(ring->entry) &&
+           !(ring->entry[at].used && id_equal(&ring->entry[at].id, id)))
+        at++;
+    return at;
+}
+
+struct keyring_entry *keyring_entry_of(struct keyring *ring, const struct id *id)
+{
+    size_t at = keyring_index(ring, id);
+
+    return at < ARRAY_LEN(ring->entry) ? &ring->entry[at] : NULL;
+}
+
 const struct keyring_entry *keyring_find(const struct keyring *ring, const struct id *id)
 {
-    for (size_t i = 0; i < ARRAY_LEN(ring->entry); i++)
-        if (ring->entry[i].used && id_equal(&ring->entry[i].id, id))
-            return &ring->entry[i];
-    return NULL;
+    size_t at = keyring_index(ring, id);
+
+    return at < ARRAY_LEN(ring->entry) ? &ring->entry[at] : NULL;
+}
+
+void keyring_drop(struct keyring_entry *entry)
+{
+    ct_wipe(entry, sizeof(*entry));
 }
 
 unsigned keyring_count(const struct keyring *ring)

@@ -12,6 +12,7 @@ struct keyring_entry {
     enum config_purpose purpose;
     size_t name_len;
     uint8_t name[NAME_BYTES_MAX];
+    uint8_t digest[32]; // of the public fields, for manifests
     struct seckey key;
 };
 
@@ -24,4 +25,7 @@ FALLIBLE keyring_put(struct keyring *ring, const struct id *id, const struct con
                      const struct seckey *key);
 // NULL when the keyset is not open.
 const struct keyring_entry *keyring_find(const struct keyring *ring, const struct id *id);
+struct keyring_entry *keyring_entry_of(struct keyring *ring, const struct id *id);
+// Wipes the entry.
+void keyring_drop(struct keyring_entry *entry);
 unsigned keyring_count(const struct keyring *ring);

@@ -4,14 +4,16 @@
 #include "base/must.h"
 #include "proto/audit.h"
 #include "vault/account.h"
+#include "vault/admin.h"
 #include "vault/ceremony.h"
 #include "vault/deployment.h"
 #include "vault/sign.h"
 
 #include <string.h>
 
-#define ANY        (PHASE_UNCONFIGURED | PHASE_CONFIGURED | PHASE_READY)
 #define CONFIGURED (PHASE_CONFIGURED | PHASE_READY)
+#define BOUND      (PHASE_CONFIGURED | PHASE_READY | PHASE_SEALED)
+#define ANY        (PHASE_UNCONFIGURED | BOUND)
 
 struct route {
     uint16_t type;
@@ -24,7 +26,7 @@ struct route {
 static const struct route routes[] = {
     { MSG_STATUS, ANY, false, 0, deployment_status },
     { MSG_CONFIGURE, PHASE_UNCONFIGURED, true, CONFIG_BYTES_MAX, deployment_configure },
-    { MSG_CONFIG, CONFIGURED, false, 0, deployment_config },
+    { MSG_CONFIG, BOUND, false, 0, deployment_config },
     { MSG_KEYSET_CREATE, CONFIGURED, true, 98, ceremony_create },
     { MSG_KEYSET_OPEN, CONFIGURED, true, KEYSET_BYTES_MAX, ceremony_open },
     { MSG_KMS_ANSWER, CONFIGURED, true, 12558, ceremony_answer },
@@ -32,6 +34,10 @@ static const struct route routes[] = {
     { MSG_ACCOUNT_OPEN, PHASE_READY, true, RECORD_BYTES_MAX, account_open },
     { MSG_SIGN_TX, PHASE_READY, true, 172058, sign_tx },
     { MSG_ATTESTATION, ANY, false, 65, deployment_attestation },
+    { MSG_MANIFEST, BOUND, true, MANIFEST_SIGNED_MAX, admin_manifest },
+    { MSG_SEAL, CONFIGURED, true, 0, admin_seal },
+    { MSG_UNSEAL, PHASE_SEALED, true, 1041, admin_unseal },
+    { MSG_KMS_FAILED, CONFIGURED, true, 8, ceremony_failed },
 };
 
 static const struct route *routes_find(uint16_t type)

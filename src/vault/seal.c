@@ -9,7 +9,7 @@
 
 #include <string.h>
 
-#define PUBLIC_BYTES_MAX 8192 // one wrapping's ARN and blob, and the fields around them
+#define SHARE_AAD_MAX 8192 // one wrapping's ARN and blob, and the fields around them
 
 _Static_assert(SEAL_BYTES == AEAD_NONCE_BYTES + 32 + AEAD_TAG_BYTES, "sealed form of a key");
 
@@ -59,26 +59,27 @@ struct err seal_open_record(struct seckey *key, const struct seckey *keyset_key,
 }
 
 struct err seal_share(const struct nsm *nsm, uint8_t out[static SEAL_BYTES],
-                      const struct seckey *data_key, const struct keyset *keyset,
-                      const struct seckey *keyset_key)
+                      const struct seckey *data_key, const struct seal_wrap *wrap,
+                      const struct seckey *share)
 {
-    uint8_t aad[PUBLIC_BYTES_MAX];
+    uint8_t aad[SHARE_AAD_MAX];
     struct wr wr = WR_OF(aad);
 
-    keyset_write_share_aad(&wr, keyset, &keyset->wrap[0]);
+    keyset_write_share_aad(&wr, wrap->keyset, &wrap->keyset->wrap[wrap->at]);
     TRY(wr_end(&wr));
-    return seal_key(nsm, out, data_key, wr_done(&wr), keyset_key);
+    return seal_key(nsm, out, data_key, wr_done(&wr), share);
 }
 
-struct err seal_open_share(struct seckey *keyset_key, const struct seckey *data_key,
-                           const struct keyset *keyset)
+struct err seal_open_share(struct seckey *share, const struct seckey *data_key,
+                           const struct seal_wrap *wrap)
 {
-    uint8_t aad[PUBLIC_BYTES_MAX];
+    const struct keyset_wrap *wrapping = &wrap->keyset->wrap[wrap->at];
+    uint8_t aad[SHARE_AAD_MAX];
     struct wr wr = WR_OF(aad);
 
-    keyset_write_share_aad(&wr, keyset, &keyset->wrap[0]);
+    keyset_write_share_aad(&wr, wrap->keyset, wrapping);
     TRY(wr_end(&wr));
-    return seal_open_key(keyset_key, data_key, wr_done(&wr), keyset->wrap[0].sealed);
+    return seal_open_key(share, data_key, wr_done(&wr), wrapping->sealed);
 }
 
 void seal_keyset_id(struct id *out, const struct seckey *keyset_key, const struct id *deployment)
@@ -94,7 +95,8 @@ void seal_keyset_id(struct id *out, const struct seckey *keyset_key, const struc
 struct err seal_keyset_check(uint8_t out[static 32], const struct seckey *keyset_key,
                              const struct keyset *keyset)
 {
-    uint8_t public_fields[PUBLIC_BYTES_MAX], digest[32];
+    static uint8_t public_fields[KEYSET_BYTES_MAX];
+    uint8_t digest[32];
     struct wr wr = WR_OF(public_fields);
     struct bytes field;
 

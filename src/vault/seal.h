@@ -10,6 +10,12 @@
 
 #define SEAL_BYTES RECORD_SEALED_BYTES // nonce (12), ciphertext (32), tag (16)
 
+// One wrapping of a keyset.
+struct seal_wrap {
+    const struct keyset *keyset;
+    size_t at;
+};
+
 // Seals the key of `record` (whose public_bytes are set) under the keyset key.
 FALLIBLE seal_record(const struct nsm *nsm, uint8_t out[static SEAL_BYTES],
                      const struct seckey *keyset_key, const struct record *record,
@@ -17,12 +23,12 @@ FALLIBLE seal_record(const struct nsm *nsm, uint8_t out[static SEAL_BYTES],
 // ERR_CORRUPT when the record was made under another keyset key or was changed.
 FALLIBLE seal_open_record(struct seckey *key, const struct seckey *keyset_key,
                           const struct record *record);
-// The keyset key as the single share of k = n = 1, under the data key of its one wrapping.
+// One share of a keyset key (the whole key when k = 1) under the data key of wrapping `at`.
 FALLIBLE seal_share(const struct nsm *nsm, uint8_t out[static SEAL_BYTES],
-                    const struct seckey *data_key, const struct keyset *keyset,
-                    const struct seckey *keyset_key);
-FALLIBLE seal_open_share(struct seckey *keyset_key, const struct seckey *data_key,
-                         const struct keyset *keyset);
+                    const struct seckey *data_key, const struct seal_wrap *wrap,
+                    const struct seckey *share);
+FALLIBLE seal_open_share(struct seckey *share, const struct seckey *data_key,
+                         const struct seal_wrap *wrap);
 // The id of the keyset with this key. It commits to the key, so nobody can make another keyset with
 // the id of this one (128 bits: a second preimage).
 void seal_keyset_id(struct id *out, const struct seckey *keyset_key, const struct id *deployment);

@@ -5,6 +5,7 @@
 
 #include "base/deadline.h"
 #include "crypto/openssl/rsa.h"
+#include "proto/manifest.h"
 #include "proto/msg.h"
 #include "vault/accounts.h"
 #include "vault/clock.h"
@@ -18,17 +19,23 @@ struct state_pending {
     struct deadline until;
     bool create;
     enum msg_step_kind waits_for;
+    bool waits_for_more; // the last step asked for another KMS call
     const struct config_keyset *keyset;
+    uint8_t at;                     // the wrapping that KMS is asked about
+    uint8_t got;                    // open: shares so far
+    uint8_t x[CONFIG_CMKS];         // open: their coordinates
     uint8_t nonce[NONCE_BYTES_MAX]; // create: of the receipt
     size_t nonce_len;
-    uint8_t record[KEYSET_BYTES_MAX]; // open: the record. create: the blob
+    uint8_t record[KEYSET_BYTES_MAX]; // open: the record. create: the blobs, one after the other
     size_t record_len;
+    size_t blob_len[CONFIG_CMKS]; // create
 };
 
 // What must lie in the arena.
 struct state_secrets {
     struct keyring keyring;
-    struct seckey data_key[VAULT_PENDING]; // of the pending creation with the same index
+    // Of the operation with the same index: data keys while it creates, shares while it opens.
+    struct seckey pending_key[VAULT_PENDING][CONFIG_CMKS];
     struct accounts accounts;
 };
 
@@ -44,7 +51,11 @@ struct state {
     size_t config_len;
     struct config config; // views into config_bytes
     uint8_t pcr16[48];
-    struct rsa_key *recipient; // in libcrypto's pool, which lies in the arena
+    uint8_t manifest_bytes[MANIFEST_BYTES_MAX];
+    struct bytes manifest_view; // what of them is in force; none before the first manifest
+    struct manifest manifest;   // views into manifest_bytes; serial 0 before the first
+    uint32_t seals;             // how often this boot was sealed
+    struct rsa_key *recipient;  // in libcrypto's pool, which lies in the arena
     uint8_t recipient_spki[RSA_SPKI_BYTES];
     struct state_pending pending[VAULT_PENDING];
     uint64_t last_operation;

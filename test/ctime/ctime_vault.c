@@ -79,6 +79,7 @@ static void keyring(void)
 static void share(void)
 {
     struct keyset keyset = { .deployment = deployment, .id = keyset_id, .k = 1, .n = 1 };
+    struct seal_wrap wrap = { &keyset, 0 };
     struct seckey data_key, keyset_key, opened;
     uint8_t sealed[SEAL_BYTES], check[32];
     struct id id;
@@ -91,18 +92,18 @@ static void share(void)
     };
     ctime_key(&data_key, 1);
     ctime_key(&keyset_key, 2);
-    must(!seal_share(&nsm, sealed, &data_key, &keyset, &keyset_key).code);
+    must(!seal_share(&nsm, sealed, &data_key, &wrap, &keyset_key).code);
     ctime_depends(sealed, sizeof(sealed));
     ctime_show(sealed, sizeof(sealed));
     keyset.wrap[0].sealed = BYTES_OF(sealed);
-    must(!seal_open_share(&opened, &data_key, &keyset).code);
+    must(!seal_open_share(&opened, &data_key, &wrap).code);
     ctime_depends(opened.b, sizeof(opened.b));
     must(ctime_verdict(seckey_equal(&opened, &keyset_key)));
     must(!seal_keyset_check(check, &opened, &keyset).code);
     ctime_depends(check, sizeof(check));
     seal_keyset_id(&id, &opened, &deployment);
     ctime_depends(id.b, sizeof(id.b));
-    must(seal_open_share(&opened, &keyset_key, &keyset).code == ERR_CORRUPT);
+    must(seal_open_share(&opened, &keyset_key, &wrap).code == ERR_CORRUPT);
 }
 
 struct made {

@@ -99,16 +99,6 @@ static void test_dirty_pcr16_ends_the_vault(void **context)
     assert_false(vaulthost_alive(&host));
 }
 
-static struct msg_step step_of(const struct vaulthost_answer *answer)
-{
-    struct msg_step step;
-    struct rd rd = rd_of(answer->result);
-
-    must(answer->verdict.code == 0);
-    must(!msg_read_step(&step, &rd).code);
-    return step;
-}
-
 // KMS (or who plays it) answers Decrypt with another data key than GenerateDataKey: no keyset.
 static void test_other_data_key_on_decrypt(void **context)
 {
@@ -118,10 +108,10 @@ static void test_other_data_key_on_decrypt(void **context)
     (void)context;
     vaulthost_configure(&host, 1);
     answer = vaulthost_call(&host, MSG_KEYSET_CREATE, BYTES_LIT("\x04main\x00"));
-    step = step_of(&answer);
+    step = vaulthost_step(&answer);
     assert_int_equal(step.kind, MSG_STEP_GENERATE);
     answer = vaulthost_kms(&host, &step);
-    step = step_of(&answer);
+    step = vaulthost_step(&answer);
     assert_int_equal(step.kind, MSG_STEP_DECRYPT);
     libcrypto_random(host.data_key[0].b, 32);
     assert_int_equal(vaulthost_kms(&host, &step).verdict.code, ERR_UNTRUSTED);
@@ -136,7 +126,7 @@ static void test_other_key_id(void **context)
     (void)context;
     vaulthost_configure(&host, 1);
     answer = vaulthost_call(&host, MSG_KEYSET_CREATE, BYTES_LIT("\x04main\x00"));
-    step = step_of(&answer);
+    step = vaulthost_step(&answer);
     step.cmk = BYTES_LIT("arn:aws:kms:eu-west-1:999999999999:key/"
                          "11111111-2222-3333-4444-555555555555");
     assert_int_equal(vaulthost_kms(&host, &step).verdict.code, ERR_UNTRUSTED);
@@ -150,7 +140,7 @@ static struct vaulthost_answer answer_changed(struct bytes data_key, size_t at, 
     struct wr cms_wr = WR_OF(cms), wr = WR_OF(body);
     struct vaulthost_answer answer =
         vaulthost_call(&host, MSG_KEYSET_CREATE, BYTES_LIT("\x04main\x00"));
-    struct msg_step step = step_of(&answer);
+    struct msg_step step = vaulthost_step(&answer);
     struct msg_kms_answer m = { .operation = step.operation, .cmk = step.cmk };
     struct attest attest;
 
@@ -239,7 +229,7 @@ static void test_keyset_in_the_place_of_another(void **context)
     vaulthost_configure(&host, 1);
     n = forge(record, &id);
     answer = vaulthost_call(&host, MSG_KEYSET_OPEN, bytes_of(record, n));
-    step = step_of(&answer);
+    step = vaulthost_step(&answer);
     assert_int_equal(step.kind, MSG_STEP_DECRYPT);
     assert_int_equal(vaulthost_kms(&host, &step).verdict.code, ERR_CORRUPT);
     assert_int_equal(call(MSG_ACCOUNT_CREATE, BYTES_LIT("x")), ERR_PHASE);

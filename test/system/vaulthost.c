@@ -192,7 +192,7 @@ struct vaulthost_answer vaulthost_call(struct vaulthost *host, uint16_t type, st
     return out;
 }
 
-struct bytes vaulthost_config(uint8_t deployment)
+struct bytes vaulthost_config_of(const struct vaulthost_options *options)
 {
     static uint8_t canonical[4096];
     static struct config config;
@@ -201,22 +201,32 @@ struct bytes vaulthost_config(uint8_t deployment)
     config = (struct config) {
         .mode = CONFIG_PARENT_TRUSTED,
         .slashing = CONFIG_PARENT_TRUSTED,
+        .admin_threshold = options->admin_threshold,
+        .admins = options->admins,
         .keysets = 1,
         .keyset[0] = { .name = BYTES_LIT("main"),
                        .purpose = CONFIG_ACCOUNTS,
-                       .k = 1,
-                       .n = 1,
-                       .cmk = { BYTES_LIT(VAULTHOST_ARN) } },
+                       .k = options->k ? options->k : 1,
+                       .n = options->n ? options->n : 1,
+                       .cmk = { BYTES_LIT(VAULTHOST_ARN), BYTES_LIT(VAULTHOST_ARN_2),
+                                BYTES_LIT(VAULTHOST_ARN_3) } },
         .networks = 1,
         .network[0] = { BYTES_LIT("dev"), 31337 },
         .hosts = 1,
         .host[0] = BYTES_LIT("kms.eu-west-1.amazonaws.com"),
     };
-    memset(config.deployment.b, deployment, sizeof(config.deployment.b));
+    memset(config.deployment.b, options->deployment, sizeof(config.deployment.b));
+    for (size_t i = 0; i < options->admins; i++)
+        config.admin[i] = options->admin[i];
     config_write(&wr, &config);
     check(wr_end(&wr));
     check(config_read(&config, wr_done(&wr)));
     return wr_done(&wr);
+}
+
+struct bytes vaulthost_config(uint8_t deployment)
+{
+    return vaulthost_config_of(&(struct vaulthost_options) { .deployment = deployment });
 }
 
 void vaulthost_configure(struct vaulthost *host, uint8_t deployment)
@@ -255,14 +265,16 @@ struct vaulthost_answer vaulthost_kms(struct vaulthost *host, const struct msg_s
     return vaulthost_call(host, MSG_KMS_ANSWER, wr_done(&wr));
 }
 
-static void step_read(struct msg_step *step, const struct vaulthost_answer *answer)
+struct msg_step vaulthost_step(const struct vaulthost_answer *answer)
 {
+    struct msg_step step;
     struct rd rd = rd_of(answer->result);
 
     if (answer->verdict.code)
         fprintf(stderr, "vault refused: %s\n", answer->text);
     must(answer->verdict.code == 0);
-    check(msg_read_step(step, &rd));
+    check(msg_read_step(&step, &rd));
+    return step;
 }
 
 size_t vaulthost_keyset(struct vaulthost *host, uint8_t record[static KEYSET_BYTES_MAX],
@@ -274,19 +286,19 @@ size_t vaulthost_keyset(struct vaulthost *host, uint8_t record[static KEYSET_BYT
     struct msg_step step;
     size_t n;
 
-    step_read(&step, &answer);
+    step = vaulthost_step(&answer);
     while (step.kind != MSG_STEP_DONE) {
         answer = vaulthost_kms(host, &step);
-        step_read(&step, &answer);
+        step = vaulthost_step(&answer);
     }
     n = step.record.n;
     must(n > 0 && n <= KEYSET_BYTES_MAX);
     memcpy(record, step.record.p, n);
     *id = step.keyset;
     answer = vaulthost_call(host, MSG_KEYSET_OPEN, bytes_of(record, n));
-    step_read(&step, &answer);
+    step = vaulthost_step(&answer);
     answer = vaulthost_kms(host, &step);
-    step_read(&step, &answer);
+    step = vaulthost_step(&answer);
     must(step.kind == MSG_STEP_DONE);
     return n;
 }
@@ -320,7 +332,8 @@ void vaulthost_keyset_key(struct vaulthost *host, struct bytes keyset_record, st
     struct keyset keyset;
 
     check(keyset_read(&keyset, keyset_record));
-    check(seal_open_share(out, &host->data_key[keyset.wrap[0].blob.p[0]], &keyset));
+    check(seal_open_share(out, &host->data_key[keyset.wrap[0].blob.p[0]],
+                          &(struct seal_wrap) { &keyset, 0 }));
 }
 
 void vaulthost_account_key(const struct seckey *keyset_key, struct bytes bytes, struct seckey *out)

@@ -12,6 +12,12 @@
 #define VAULTHOST_ARN                         \
     "arn:aws:kms:eu-west-1:111122223333:key/" \
     "11111111-2222-3333-4444-555555555555"
+#define VAULTHOST_ARN_2                       \
+    "arn:aws:kms:eu-west-1:444455556666:key/" \
+    "22222222-2222-3333-4444-555555555555"
+#define VAULTHOST_ARN_3                       \
+    "arn:aws:kms:eu-west-1:777788889999:key/" \
+    "33333333-2222-3333-4444-555555555555"
 #define VAULTHOST_DATA_KEYS 64
 
 struct vaulthost {
@@ -46,12 +52,21 @@ struct vaulthost_answer vaulthost_call(struct vaulthost *host, uint16_t type, st
 // Sends raw bytes; reads no answer.
 void vaulthost_send(struct vaulthost *host, struct bytes raw);
 
-// The canonical configuration of the tests: one keyset "main" under VAULTHOST_ARN, chain 31337.
+// A configuration of the tests: keyset "main" under n CMKs, administrators, chain 31337.
+struct vaulthost_options {
+    uint8_t deployment, k, n; // k and n: 0 means 1
+    uint8_t admin_threshold, admins;
+    struct config_key admin[CONFIG_ADMINS];
+};
+struct bytes vaulthost_config_of(const struct vaulthost_options *options);
+// One keyset "main" under VAULTHOST_ARN, chain 31337.
 struct bytes vaulthost_config(uint8_t deployment);
 void vaulthost_configure(struct vaulthost *host, uint8_t deployment);
 // Plays KMS for a step: the answer to GenerateDataKey (a new data key) or Decrypt.
 struct vaulthost_answer vaulthost_kms(struct vaulthost *host, const struct msg_step *step);
 // Creates and opens keyset "main"; the record is copied into `record`, its length returned.
+// Reads a step out of an answer; ends the program when the vault refused.
+struct msg_step vaulthost_step(const struct vaulthost_answer *answer);
 size_t vaulthost_keyset(struct vaulthost *host, uint8_t record[static KEYSET_BYTES_MAX],
                         struct id *id);
 size_t vaulthost_account(struct vaulthost *host, const struct id *keyset,

@@ -1,0 +1,409 @@
+// SPDX-License-Identifier: Apache-2.0
+// Administrators and k of n: what the manifest admits, floors and disables, sealing and unsealing,
+// and keysets that no single CMK opens and no single CMK's loss destroys.
+#include "vaulthost.h"
+
+#include "base/hex.h"
+#include "base/must.h"
+#include "crypto/openssl/approve.h"
+#include "crypto/openssl/libcrypto.h"
+#include "eth/tx.h"
+#include "proto/approval.h"
+#include "proto/manifest.h"
+#include "proto/tag.h"
+
+#include <openssl/bio.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <cmocka.h>
+
+#define ADMINS 3 // two Ed25519 and one P-256; two of them must sign
+
+struct admin {
+    uint8_t pem[1024], public_key[APPROVE_KEY_MAX];
+    size_t pem_len, public_len;
+    enum approve_type type;
+};
+
+static struct vaulthost host;
+static struct admin admin[ADMINS];
+static struct vaulthost_options options = { .deployment = 1 };
+
+static void admin_make(struct admin *a, bool p256)
+{
+    EVP_PKEY *key = p256 ? EVP_EC_gen("P-256") : EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    BIO *bio = BIO_new(BIO_s_mem());
+    int n;
+
+    must(key && bio && PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1);
+    n = BIO_read(bio, a->pem, sizeof(a->pem));
+    must(n > 0);
+    a->pem_len = (size_t)n;
+    must(!approve_public_pem(&a->type, a->public_key, &a->public_len, bytes_of(a->pem, a->pem_len))
+              .code);
+    BIO_free(bio);
+    EVP_PKEY_free(key);
+}
+
+static int start(void **context)
+{
+    const char *pki = getenv("CLOISTER_PKI");
+
+    (void)context;
+    must(pki);
+    vaulthost_start(&host, pki);
+    return 0;
+}
+
+static int start_with_admins(void **context)
+{
+    start(context);
+    options =
+        (struct vaulthost_options) { .deployment = 1, .admin_threshold = 2, .admins = ADMINS };
+    for (size_t i = 0; i < ADMINS; i++) {
+        admin_make(&admin[i], i == 2);
+        options.admin[i] =
+            (struct config_key) { (enum config_admin)admin[i].type,
+                                  bytes_of(admin[i].public_key, admin[i].public_len) };
+    }
+    must(vaulthost_call(&host, MSG_CONFIGURE, vaulthost_config_of(&options)).verdict.code == 0);
+    return 0;
+}
+
+static int stop(void **context)
+{
+    (void)context;
+    vaulthost_stop(&host);
+    return 0;
+}
+
+static struct bytes approvals(uint8_t *space, const uint8_t message[static 32], unsigned who)
+{
+    size_t n = 0;
+
+    for (uint8_t i = 0; i < ADMINS; i++) {
+        if (!(who & 1U << i))
+            continue;
+        space[n] = i;
+        must(!approve_sign_pem(space + n + 1, bytes_of(admin[i].pem, admin[i].pem_len), message)
+                  .code);
+        n += APPROVAL_BYTES;
+    }
+    return bytes_of(space, n);
+}
+
+// Sends the manifest signed by the administrators whose bits are set.
+static enum err_code apply(const struct manifest *manifest, unsigned who)
+{
+    static uint8_t bytes[8192], body[16384];
+    uint8_t signatures[ADMINS * APPROVAL_BYTES], message[32];
+    struct wr wr = WR_OF(bytes), body_wr = WR_OF(body);
+    struct manifest_signed m;
+
+    manifest_write(&wr, manifest);
+    m.manifest = wr_done(&wr);
+    manifest_message(message, m.manifest);
+    m.signatures = approvals(signatures, message, who);
+    manifest_signed_write(&body_wr, &m);
+    must(!body_wr.bad);
+    return (enum err_code)vaulthost_call(&host, MSG_MANIFEST, wr_done(&body_wr)).verdict.code;
+}
+
+static struct manifest manifest_of(uint64_t serial)
+{
+    struct manifest m = { .serial = serial, .created_ms = 1 };
+
+    memset(m.deployment.b, 1, sizeof(m.deployment.b));
+    return m;
+}
+
+// Creates a keyset without opening it; its record and its manifest entry.
+static size_t keyset_create(uint8_t record[static KEYSET_BYTES_MAX],
+                            uint8_t entry[static MANIFEST_KEYSET_BYTES])
+{
+    static uint8_t fields[KEYSET_BYTES_MAX];
+    struct vaulthost_answer answer =
+        vaulthost_call(&host, MSG_KEYSET_CREATE, BYTES_LIT("\x04main\x00"));
+    struct msg_step step = vaulthost_step(&answer);
+    struct wr wr = WR_OF(fields);
+    struct keyset keyset;
+    struct bytes field;
+
+    while (step.kind != MSG_STEP_DONE) {
+        answer = vaulthost_kms(&host, &step);
+        step = vaulthost_step(&answer);
+    }
+    must(step.record.n <= KEYSET_BYTES_MAX);
+    memcpy(record, step.record.p, step.record.n);
+    must(!keyset_read(&keyset, bytes_of(record, step.record.n)).code);
+    keyset_write_public(&wr, &keyset);
+    field = wr_done(&wr);
+    memcpy(entry, keyset.id.b, sizeof(keyset.id.b));
+    tag_hash(entry + sizeof(keyset.id.b), TAG_KEYSET, &field, 1);
+    return step.record.n;
+}
+
+static enum err_code keyset_open(struct bytes record)
+{
+    struct vaulthost_answer answer = vaulthost_call(&host, MSG_KEYSET_OPEN, record);
+
+    while (answer.verdict.code == ERR_NONE) {
+        struct msg_step step = vaulthost_step(&answer);
+
+        if (step.kind == MSG_STEP_DONE)
+            return ERR_NONE;
+        answer = vaulthost_kms(&host, &step);
+    }
+    return (enum err_code)answer.verdict.code;
+}
+
+static enum err_code sign_with(struct bytes record)
+{
+    uint8_t space[4096], payload[256];
+    struct wr wr = WR_OF(space), payload_wr = WR_OF(payload);
+    struct tx tx = { .kind = TX_LEGACY, .chain_id = 31337, .gas = 21000, .has_to = true };
+    struct msg_sign_tx m = { .record = record };
+
+    must(!tx_write_unsigned(&payload_wr, &tx).code);
+    m.payload = wr_done(&payload_wr);
+    msg_write_sign_tx(&wr, &m);
+    return (enum err_code)vaulthost_call(&host, MSG_SIGN_TX, wr_done(&wr)).verdict.code;
+}
+
+static void test_only_admitted_keysets_open(void **context)
+{
+    static uint8_t record[KEYSET_BYTES_MAX];
+    uint8_t entry[MANIFEST_KEYSET_BYTES];
+    struct manifest m = manifest_of(1);
+    size_t n = keyset_create(record, entry);
+
+    (void)context;
+    assert_int_equal(keyset_open(bytes_of(record, n)), ERR_DENIED);
+    assert_int_equal(apply(&m, 3), ERR_NONE);
+    assert_int_equal(keyset_open(bytes_of(record, n)), ERR_DENIED);
+    m = manifest_of(2);
+    entry[20] ^= 1;
+    m.keysets = BYTES_OF(entry);
+    assert_int_equal(apply(&m, 3), ERR_NONE);
+    assert_int_equal(keyset_open(bytes_of(record, n)), ERR_DENIED);
+    entry[20] ^= 1;
+    m.serial = 3;
+    assert_int_equal(apply(&m, 3), ERR_NONE);
+    assert_int_equal(keyset_open(bytes_of(record, n)), ERR_NONE);
+    // A later manifest that leaves it out closes it.
+    m = manifest_of(4);
+    assert_int_equal(apply(&m, 5), ERR_NONE);
+    assert_int_equal(vaulthost_call(&host, MSG_ACCOUNT_CREATE, BYTES_LIT("x")).verdict.code,
+                     ERR_PHASE);
+}
+
+static void test_manifest_refusals(void **context)
+{
+    struct manifest m = manifest_of(5);
+    static const unsigned too_few[] = { 0, 1, 2, 4 };
+
+    (void)context;
+    for (size_t i = 0; i < ARRAY_LEN(too_few); i++)
+        assert_int_equal(apply(&m, too_few[i]), ERR_DENIED);
+    assert_int_equal(apply(&m, 6), ERR_NONE);
+    assert_int_equal(apply(&m, 7), ERR_NONE); // the same again
+    m.created_ms = 2;
+    assert_int_equal(apply(&m, 7), ERR_DENIED); // the same serial, other content
+    m.serial = 4;
+    assert_int_equal(apply(&m, 7), ERR_DENIED); // older
+    m.serial = 6;
+    m.deployment.b[0] ^= 1;
+    assert_int_equal(apply(&m, 7), ERR_MISMATCH);
+    m.deployment.b[0] ^= 1;
+    admin[0].pem_len = admin[1].pem_len;
+    memcpy(admin[0].pem, admin[1].pem, sizeof(admin[0].pem));
+    assert_int_equal(apply(&m, 3), ERR_UNTRUSTED); // one administrator twice
+}
+
+static void test_disabled_and_old_records(void **context)
+{
+    static uint8_t keyset[KEYSET_BYTES_MAX];
+    uint8_t entry[MANIFEST_KEYSET_BYTES], account[RECORD_BYTES_MAX], floor[MANIFEST_FLOOR_BYTES];
+    struct manifest m = manifest_of(1);
+    struct record record;
+    struct id id;
+    size_t n = keyset_create(keyset, entry), account_len;
+
+    (void)context;
+    m.keysets = BYTES_OF(entry);
+    assert_int_equal(apply(&m, 3), ERR_NONE);
+    assert_int_equal(keyset_open(bytes_of(keyset, n)), ERR_NONE);
+    memcpy(id.b, entry, sizeof(id.b));
+    account_len = vaulthost_account(&host, &id, account);
+    must(!record_read(&record, bytes_of(account, account_len)).code);
+    assert_int_equal(sign_with(bytes_of(account, account_len)), ERR_NONE);
+    m.serial = 2;
+    m.disabled = BYTES_OF(record.id.b);
+    assert_int_equal(apply(&m, 3), ERR_NONE);
+    assert_int_equal(sign_with(bytes_of(account, account_len)), ERR_DENIED);
+    m.serial = 3;
+    m.disabled = BYTES_NONE;
+    memcpy(floor, record.id.b, 16);
+    memcpy(floor + 16, "\0\0\0\2", 4);
+    m.floors = BYTES_OF(floor);
+    assert_int_equal(apply(&m, 3), ERR_NONE);
+    assert_int_equal(sign_with(bytes_of(account, account_len)), ERR_DENIED);
+    floor[19] = 1;
+    m.serial = 4;
+    assert_int_equal(apply(&m, 3), ERR_NONE);
+    assert_int_equal(sign_with(bytes_of(account, account_len)), ERR_NONE);
+}
+
+static struct msg_status status_now(void)
+{
+    struct vaulthost_answer answer = vaulthost_call(&host, MSG_STATUS, BYTES_NONE);
+    struct rd rd = rd_of(answer.result);
+    struct msg_status status;
+
+    must(answer.verdict.code == 0 && !msg_read_status(&status, &rd).code);
+    return status;
+}
+
+static enum err_code unseal(uint32_t seals, unsigned who)
+{
+    uint8_t space[ADMINS * APPROVAL_BYTES], body[256], message[32];
+    struct msg_status status = status_now();
+    struct wr wr = WR_OF(body);
+    struct id deployment;
+
+    memset(deployment.b, 1, sizeof(deployment.b));
+    approval_unseal_message(message, &deployment, &status.boot, seals);
+    approval_write_list(&wr, approvals(space, message, who));
+    return (enum err_code)vaulthost_call(&host, MSG_UNSEAL, wr_done(&wr)).verdict.code;
+}
+
+static void test_seal_and_unseal(void **context)
+{
+    static uint8_t keyset[KEYSET_BYTES_MAX];
+    uint8_t entry[MANIFEST_KEYSET_BYTES];
+    struct manifest m = manifest_of(1);
+    size_t n = keyset_create(keyset, entry);
+
+    (void)context;
+    m.keysets = BYTES_OF(entry);
+    assert_int_equal(apply(&m, 3), ERR_NONE);
+    assert_int_equal(keyset_open(bytes_of(keyset, n)), ERR_NONE);
+    assert_int_equal(unseal(0, 3), ERR_PHASE);
+    assert_int_equal(vaulthost_call(&host, MSG_SEAL, BYTES_NONE).verdict.code, ERR_NONE);
+    assert_int_equal(status_now().phase, PHASE_SEALED);
+    assert_int_equal(status_now().keysets_open, 0);
+    assert_int_equal(keyset_open(bytes_of(keyset, n)), ERR_PHASE);
+    assert_int_equal(vaulthost_call(&host, MSG_SEAL, BYTES_NONE).verdict.code, ERR_PHASE);
+    assert_int_equal(unseal(1, 1), ERR_DENIED);
+    assert_int_equal(unseal(0, 3), ERR_UNTRUSTED); // the approval of another sealing
+    assert_int_equal(unseal(2, 3), ERR_UNTRUSTED);
+    assert_int_equal(unseal(1, 6), ERR_NONE);
+    assert_int_equal(status_now().phase, PHASE_CONFIGURED);
+    assert_int_equal(keyset_open(bytes_of(keyset, n)), ERR_NONE);
+}
+
+static void test_seal_without_administrators(void **context)
+{
+    uint8_t record[KEYSET_BYTES_MAX];
+    struct id id;
+
+    (void)context;
+    vaulthost_configure(&host, 1);
+    (void)vaulthost_keyset(&host, record, &id);
+    assert_int_equal(vaulthost_call(&host, MSG_SEAL, BYTES_NONE).verdict.code, ERR_NONE);
+    assert_int_equal(unseal(1, 0), ERR_UNSUPPORTED);
+    assert_int_equal(vaulthost_call(&host, MSG_MANIFEST, BYTES_LIT("x")).verdict.code,
+                     ERR_MALFORMED);
+}
+
+// Opens a 2-of-3 keyset while the CMKs whose bits are set answer.
+static enum err_code open_with(struct bytes record, unsigned available)
+{
+    struct vaulthost_answer answer = vaulthost_call(&host, MSG_KEYSET_OPEN, record);
+
+    while (answer.verdict.code == ERR_NONE) {
+        struct msg_step step = vaulthost_step(&answer);
+        uint8_t operation[8];
+        struct wr wr = WR_OF(operation);
+        unsigned cmk = bytes_equal_str(step.cmk, VAULTHOST_ARN)     ? 1
+                       : bytes_equal_str(step.cmk, VAULTHOST_ARN_2) ? 2
+                                                                    : 4;
+
+        if (step.kind == MSG_STEP_DONE)
+            return ERR_NONE;
+        wr_u64(&wr, step.operation);
+        answer = available & cmk ? vaulthost_kms(&host, &step)
+                                 : vaulthost_call(&host, MSG_KMS_FAILED, wr_done(&wr));
+    }
+    return (enum err_code)answer.verdict.code;
+}
+
+static void test_two_of_three(void **context)
+{
+    static uint8_t record[KEYSET_BYTES_MAX];
+    uint8_t entry[MANIFEST_KEYSET_BYTES];
+    struct seckey data_key[3];
+    size_t n;
+
+    options = (struct vaulthost_options) { .deployment = 1, .k = 2, .n = 3 };
+    must(vaulthost_call(&host, MSG_CONFIGURE, vaulthost_config_of(&options)).verdict.code == 0);
+    n = keyset_create(record, entry);
+    for (unsigned available = 0; available < 8; available++) {
+        bool enough = available == 3 || available >= 5;
+        enum err_code code = open_with(bytes_of(record, n), available);
+
+        assert_int_equal(code, enough ? ERR_NONE : ERR_KMS);
+        if (!enough)
+            continue;
+        // The vault keeps it open: a fresh one for the next combination.
+        memcpy(data_key, host.data_key, sizeof(data_key));
+        stop(context);
+        start(context);
+        memcpy(host.data_key, data_key, sizeof(data_key));
+        host.data_keys = ARRAY_LEN(data_key);
+        must(vaulthost_call(&host, MSG_CONFIGURE, vaulthost_config_of(&options)).verdict.code == 0);
+    }
+}
+
+static void test_failed_calls(void **context)
+{
+    static const uint8_t none[8];
+    uint8_t operation[8];
+    struct wr wr = WR_OF(operation);
+    struct vaulthost_answer answer;
+    struct msg_step step;
+
+    (void)context;
+    vaulthost_configure(&host, 1);
+    assert_int_equal(vaulthost_call(&host, MSG_KMS_FAILED, BYTES_OF(none)).verdict.code,
+                     ERR_NOT_FOUND);
+    assert_int_equal(vaulthost_call(&host, MSG_KMS_FAILED, BYTES_LIT("x")).verdict.code,
+                     ERR_MALFORMED);
+    answer = vaulthost_call(&host, MSG_KEYSET_CREATE, BYTES_LIT("\x04main\x00"));
+    step = vaulthost_step(&answer);
+    wr_u64(&wr, step.operation);
+    assert_int_equal(vaulthost_call(&host, MSG_KMS_FAILED, wr_done(&wr)).verdict.code, ERR_KMS);
+    assert_int_equal(vaulthost_kms(&host, &step).verdict.code, ERR_NOT_FOUND);
+}
+
+int main(int argc, char **argv)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_only_admitted_keysets_open, start_with_admins, stop),
+        cmocka_unit_test_setup_teardown(test_manifest_refusals, start_with_admins, stop),
+        cmocka_unit_test_setup_teardown(test_disabled_and_old_records, start_with_admins, stop),
+        cmocka_unit_test_setup_teardown(test_seal_and_unseal, start_with_admins, stop),
+        cmocka_unit_test_setup_teardown(test_seal_without_administrators, start, stop),
+        cmocka_unit_test_setup_teardown(test_two_of_three, start, stop),
+        cmocka_unit_test_setup_teardown(test_failed_calls, start, stop),
+    };
+
+    vaulthost_main(argc, argv);
+    return cmocka_run_group_tests_name("vault administrators", tests, NULL, NULL);
+}
