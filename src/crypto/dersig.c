@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: Apache-2.0
+// Two unsigned integers in a sequence: short enough to be written here, without libcrypto's big
+// numbers and their allocations. Signatures are public.
+#include "crypto/dersig.h"
+
+#include "base/must.h"
+
+#include <string.h>
+
+#define SCALAR_BYTES_MAX 48
+#define TAG_INTEGER      0x02
+#define TAG_SEQUENCE     0x30
+
+// The shortest form that is not negative (X.690 8.3).
+static void put_integer(struct wr *wr, struct bytes scalar)
+{
+    bool padded;
+
+    while (scalar.n > 1 && scalar.p[0] == 0)
+        scalar = bytes_skip(scalar, 1);
+    padded = scalar.p[0] & 0x80;
+    wr_u8(wr, TAG_INTEGER);
+    wr_u8(wr, (uint8_t)(scalar.n + padded));
+    if (padded)
+        wr_u8(wr, 0);
+    wr_bytes(wr, scalar);
+}
+
+void dersig_write(struct wr *wr, struct bytes raw)
+{
+    uint8_t both[DERSIG_BYTES_MAX];
+    struct wr body = WR_OF(both);
+
+    must(raw.n > 0 && raw.n % 2 == 0 && raw.n <= 2 * SCALAR_BYTES_MAX);
+    put_integer(&body, bytes_take(raw, raw.n / 2));
+    put_integer(&body, bytes_skip(raw, raw.n / 2));
+    wr_u8(wr, TAG_SEQUENCE);
+    wr_var8(wr, wr_done(&body));
+}
+
+static void get_integer(struct rd *rd, uint8_t *out, size_t scalar)
+{
+    bool tagged = rd_u8(rd) == TAG_INTEGER;
+    struct bytes number = rd_var8(rd, scalar + 1);
+    bool padded = number.n > 1 && number.p[0] == 0;
+
+    memset(out, 0, scalar);
+    if (!tagged || number.n == 0 || (number.p[0] & 0x80) || (padded && !(number.p[1] & 0x80)))
+        rd_refuse(rd);
+    number = bytes_skip(number, padded);
+    if (number.n > scalar)
+        rd_refuse(rd);
+    else if (number.n)
+        memcpy(out + scalar - number.n, number.p, number.n);
+}
+
+struct err dersig_read(uint8_t *raw, size_t scalar, struct bytes der)
+{
+    struct rd rd = rd_of(der);
+    struct rd body;
+
+    must(scalar > 0 && scalar <= SCALAR_BYTES_MAX);
+    if (rd_u8(&rd) != TAG_SEQUENCE)
+        rd_refuse(&rd);
+    body = rd_of(rd_var8(&rd, DERSIG_BYTES_MAX));
+    get_integer(&body, raw, scalar);
+    get_integer(&body, raw + scalar, scalar);
+    ENSURE(!rd_end(&rd).code && !rd_end(&body).code, ERR_MALFORMED,
+           "signature: expected DER of two integers in range");
+    return OK;
+}

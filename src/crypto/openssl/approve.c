@@ -1,0 +1,261 @@
+// SPDX-License-Identifier: Apache-2.0
+// Ed25519 and P-256 by EVP. Trusts libcrypto for the equations and the ranges of r, s and S; adds
+// what it leaves out: Ed25519 keys that are no point, not in their canonical encoding (RFC 8032
+// 5.1.3), or of small order, under which some signatures verify for any message. Nothing here is
+// secret but the private key of the two functions for PEM, which lives in libcrypto's memory.
+#include "crypto/openssl/approve.h"
+
+#include "base/must.h"
+#include "crypto/dersig.h"
+
+#include <openssl/bn.h>
+#include <openssl/core_names.h>
+#include <openssl/err.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
+#include <string.h>
+
+#define ED25519_BYTES 32
+#define P256_BYTES    33
+#define SCALAR_BYTES  32
+#define PEM_BYTES_MAX 4096
+
+static void pkey_free(EVP_PKEY **pkey)
+{
+    EVP_PKEY_free(*pkey);
+    ERR_clear_error();
+}
+
+static void pkey_ctx_free(EVP_PKEY_CTX **ctx)
+{
+    EVP_PKEY_CTX_free(*ctx);
+    ERR_clear_error();
+}
+
+static void md_ctx_free(EVP_MD_CTX **ctx)
+{
+    EVP_MD_CTX_free(*ctx);
+    ERR_clear_error();
+}
+
+static void bn_ctx_free(BN_CTX **ctx)
+{
+    BN_CTX_end(*ctx);
+    BN_CTX_free(*ctx);
+    ERR_clear_error();
+}
+
+static void bio_free(BIO **bio)
+{
+    (void)BIO_free(*bio);
+}
+
+static FALLIBLE read_key(EVP_PKEY **out, enum approve_type type, struct bytes public_key);
+
+struct err approve_check_key(enum approve_type type, struct bytes public_key)
+{
+    AUTO(pkey_free) EVP_PKEY *pkey = NULL;
+
+    return read_key(&pkey, type, public_key);
+}
+
+// The digest that the signature is over; none: Ed25519 takes the message itself.
+static const char *digest_of(enum approve_type type)
+{
+    return type == APPROVE_P256 ? "SHA256" : NULL;
+}
+
+struct err approve_verify(enum approve_type type, struct bytes public_key,
+                          const uint8_t message[static APPROVE_MESSAGE_BYTES],
+                          const uint8_t signature[static APPROVE_SIGNATURE_BYTES])
+{
+    AUTO(pkey_free) EVP_PKEY *pkey = NULL;
+    AUTO(md_ctx_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    uint8_t encoded[DERSIG_BYTES_MAX];
+    struct wr wr = WR_OF(encoded);
+
+    ENSURE(!read_key(&pkey, type, public_key).code, ERR_UNTRUSTED,
+           "approval: the administrator's key is not usable");
+    if (type == APPROVE_P256)
+        dersig_write(&wr, bytes_of(signature, APPROVE_SIGNATURE_BYTES));
+    else
+        wr_bytes(&wr, bytes_of(signature, APPROVE_SIGNATURE_BYTES));
+    ENSURE(ctx && EVP_DigestVerifyInit_ex(ctx, NULL, digest_of(type), NULL, NULL, pkey, NULL) == 1,
+           ERR_INTERNAL, "approval: libcrypto does not start");
+    ENSURE(EVP_DigestVerify(ctx, encoded, wr.len, message, APPROVE_MESSAGE_BYTES) == 1,
+           ERR_UNTRUSTED, "approval: the signature is not the administrator's over this");
+    return OK;
+}
+
+// Canonical encodings of the points of order 1, 2, 4 and 8, without the sign of x.
+static bool has_small_order(const uint8_t y[static ED25519_BYTES])
+{
+    static const uint8_t small[][ED25519_BYTES] = {
+        { 0 },
+        { 1 },
+        { 0x26, 0xe8, 0x95, 0x8f, 0xc2, 0xb2, 0x27, 0xb0, 0x45, 0xc3, 0xf4,
+          0x89, 0xf2, 0xef, 0x98, 0xf0, 0xd5, 0xdf, 0xac, 0x05, 0xd3, 0xc6,
+          0x33, 0x39, 0xb1, 0x38, 0x02, 0x88, 0x6d, 0x53, 0xfc, 0x05 },
+        { 0xc7, 0x17, 0x6a, 0x70, 0x3d, 0x4d, 0xd8, 0x4f, 0xba, 0x3c, 0x0b,
+          0x76, 0x0d, 0x10, 0x67, 0x0f, 0x2a, 0x20, 0x53, 0xfa, 0x2c, 0x39,
+          0xcc, 0xc6, 0x4e, 0xc7, 0xfd, 0x77, 0x92, 0xac, 0x03, 0x7a },
+        { 0xec, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+          0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+          0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(small); i++)
+        if (bytes_equal(bytes_of(y, ED25519_BYTES), BYTES_OF(small[i])))
+            return true;
+    return false;
+}
+
+// On the curve: x^2 = (y^2 - 1) / (d y^2 + 1) has a root, with d = -121665/121666 (RFC 8032 5.1).
+// But for factors that are squares modulo p = 2^255 - 19, of which -1 is one, the right side is
+// (y^2 - 1) (121665 y^2 - 121666) 121666.
+static bool is_on_curve(const uint8_t y[static ED25519_BYTES])
+{
+    AUTO(bn_ctx_free) BN_CTX *ctx = BN_CTX_new();
+    BIGNUM *p, *a, *b;
+
+    if (!ctx)
+        return false;
+    BN_CTX_start(ctx);
+    p = BN_CTX_get(ctx);
+    a = BN_CTX_get(ctx);
+    b = BN_CTX_get(ctx);
+    return b && BN_set_bit(p, 255) == 1 && BN_sub_word(p, 19) == 1 &&
+           BN_lebin2bn(y, ED25519_BYTES, a) && BN_cmp(a, p) < 0 && BN_mod_sqr(a, a, p, ctx) == 1 &&
+           BN_copy(b, a) && BN_mul_word(b, 121665) == 1 && BN_sub_word(b, 121666) == 1 &&
+           BN_sub_word(a, 1) == 1 && BN_mod_mul(a, a, b, p, ctx) == 1 &&
+           BN_mul_word(a, 121666) == 1 && BN_kronecker(a, p, ctx) == 1;
+}
+
+static FALLIBLE read_ed25519(EVP_PKEY **out, struct bytes public_key)
+{
+    uint8_t y[ED25519_BYTES];
+
+    ENSURE(public_key.n == ED25519_BYTES, ERR_MALFORMED, "ed25519 key: expected 32 bytes");
+    memcpy(y, public_key.p, sizeof(y));
+    y[ED25519_BYTES - 1] &= 0x7f; // the sign of x, which has both when it is not 0
+    ENSURE(!has_small_order(y) && is_on_curve(y), ERR_MALFORMED,
+           "ed25519 key: expected a point of large order in its canonical encoding");
+    *out = EVP_PKEY_new_raw_public_key_ex(NULL, "ED25519", NULL, public_key.p, public_key.n);
+    ENSURE(*out, ERR_INTERNAL, "ed25519 key: no memory");
+    return OK;
+}
+
+static FALLIBLE read_p256(EVP_PKEY **out, struct bytes public_key)
+{
+    AUTO(pkey_ctx_free) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
+    char curve[] = "P-256";
+    uint8_t point[P256_BYTES];
+    OSSL_PARAM params[] = {
+        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, curve, 0),
+        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point)),
+        OSSL_PARAM_construct_end(),
+    };
+
+    ENSURE(public_key.n == P256_BYTES && (public_key.p[0] == 2 || public_key.p[0] == 3),
+           ERR_MALFORMED, "p-256 key: expected 33 bytes, a compressed point");
+    memcpy(point, public_key.p, sizeof(point));
+    ENSURE(ctx && EVP_PKEY_fromdata_init(ctx) == 1, ERR_INTERNAL, "p-256 key: no memory");
+    // Uncompressing finds y for a canonical x, or refuses: there is no point off the curve.
+    ENSURE(EVP_PKEY_fromdata(ctx, out, EVP_PKEY_PUBLIC_KEY, params) == 1, ERR_MALFORMED,
+           "p-256 key: expected a point on the curve");
+    return OK;
+}
+
+static FALLIBLE read_key(EVP_PKEY **out, enum approve_type type, struct bytes public_key)
+{
+    ENSURE(type == APPROVE_ED25519 || type == APPROVE_P256, ERR_MALFORMED,
+           "administrator: expected type Ed25519 or P-256");
+    return type == APPROVE_ED25519 ? read_ed25519(out, public_key) : read_p256(out, public_key);
+}
+
+// Without this, libcrypto would ask for a password on the terminal.
+static int no_password(char *buf, int cap, int writing, void *user)
+{
+    (void)buf;
+    (void)cap;
+    (void)writing;
+    (void)user;
+    return -1;
+}
+
+static FALLIBLE read_pem(EVP_PKEY **out, enum approve_type *type, struct bytes pem)
+{
+    AUTO(bio_free) BIO *bio = NULL;
+    char curve[32] = "";
+
+    ENSURE(pem.n > 0 && pem.n <= PEM_BYTES_MAX, ERR_MALFORMED, "private key: expected PEM text");
+    bio = BIO_new_mem_buf(pem.p, (int)pem.n);
+    ENSURE(bio, ERR_INTERNAL, "private key: no memory");
+    *out = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
+    ENSURE(*out, ERR_MALFORMED, "private key: expected PKCS#8 in PEM that is not encrypted");
+    *type = EVP_PKEY_is_a(*out, "ED25519") ? APPROVE_ED25519 : APPROVE_P256;
+    ENSURE(*type == APPROVE_ED25519 ||
+               (EVP_PKEY_get_group_name(*out, curve, sizeof(curve), NULL) == 1 &&
+                strcmp(curve, "prime256v1") == 0),
+           ERR_MALFORMED, "private key: expected Ed25519 or P-256");
+    return OK;
+}
+
+static bool write_p256(uint8_t public_key[static APPROVE_KEY_MAX], size_t *n, EVP_PKEY *pkey)
+{
+    return EVP_PKEY_set_utf8_string_param(pkey, OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
+                                          OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_COMPRESSED) == 1 &&
+           EVP_PKEY_get_octet_string_param(pkey, OSSL_PKEY_PARAM_PUB_KEY, public_key, *n, n) == 1;
+}
+
+static FALLIBLE write_public(uint8_t public_key[static APPROVE_KEY_MAX], size_t *n,
+                             enum approve_type type, EVP_PKEY *pkey)
+{
+    *n = APPROVE_KEY_MAX;
+    if (type == APPROVE_P256)
+        ENSURE(write_p256(public_key, n, pkey), ERR_INTERNAL, "private key: no public key");
+    else
+        ENSURE(EVP_PKEY_get_raw_public_key(pkey, public_key, n) == 1, ERR_INTERNAL,
+               "private key: no public key");
+    return approve_check_key(type, bytes_of(public_key, *n));
+}
+
+struct err approve_public_pem(enum approve_type *type, uint8_t public_key[static APPROVE_KEY_MAX],
+                              size_t *n, struct bytes pem)
+{
+    AUTO(pkey_free) EVP_PKEY *pkey = NULL;
+
+    TRY(read_pem(&pkey, type, pem));
+    return write_public(public_key, n, *type, pkey);
+}
+
+static FALLIBLE sign(uint8_t signature[static APPROVE_SIGNATURE_BYTES], enum approve_type type,
+                     EVP_PKEY *pkey, const uint8_t *message)
+{
+    AUTO(md_ctx_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
+    uint8_t encoded[DERSIG_BYTES_MAX];
+    size_t n = sizeof(encoded);
+
+    ENSURE(ctx && EVP_DigestSignInit_ex(ctx, NULL, digest_of(type), NULL, NULL, pkey, NULL) == 1 &&
+               EVP_DigestSign(ctx, encoded, &n, message, APPROVE_MESSAGE_BYTES) == 1,
+           ERR_INTERNAL, "approval: libcrypto does not sign");
+    if (type == APPROVE_P256)
+        return dersig_read(signature, SCALAR_BYTES, bytes_of(encoded, n));
+    must(n == APPROVE_SIGNATURE_BYTES);
+    memcpy(signature, encoded, n);
+    return OK;
+}
+
+struct err approve_sign_pem(uint8_t signature[static APPROVE_SIGNATURE_BYTES], struct bytes pem,
+                            const uint8_t message[static APPROVE_MESSAGE_BYTES])
+{
+    AUTO(pkey_free) EVP_PKEY *pkey = NULL;
+    enum approve_type type;
+    uint8_t public_key[APPROVE_KEY_MAX];
+    size_t n;
+
+    TRY(read_pem(&pkey, &type, pem));
+    TRY(write_public(public_key, &n, type, pkey));
+    TRY(sign(signature, type, pkey, message));
+    return approve_verify(type, bytes_of(public_key, n), message, signature);
+}
