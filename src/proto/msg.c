@@ -254,3 +254,35 @@ struct err msg_read_signed(struct msg_signed *out, struct rd *rd)
     ENSURE(out->signature[64] <= 1, ERR_MALFORMED, "signature: expected a parity of 0 or 1");
     return OK;
 }
+
+void msg_write_import_ready(struct wr *wr, const struct msg_import_ready *m)
+{
+    id_write(wr, &m->account);
+    wr_bytes(wr, BYTES_OF(m->public_key));
+    wr_var16(wr, m->document);
+}
+
+struct err msg_read_import_ready(struct msg_import_ready *out, struct rd *rd)
+{
+    out->account = id_read(rd);
+    rd_copy(rd, out->public_key, sizeof(out->public_key));
+    out->document = rd_var16(rd, DOCUMENT_MAX);
+    return rd_end(rd);
+}
+
+void msg_write_import_finish(struct wr *wr, const struct msg_import_finish *m)
+{
+    id_write(wr, &m->account);
+    wr_bytes(wr, BYTES_OF(m->enc));
+    wr_var16(wr, m->ciphertext);
+    wr_var8(wr, m->nonce);
+}
+
+struct err msg_read_import_finish(struct msg_import_finish *out, struct rd *rd)
+{
+    out->account = id_read(rd);
+    rd_copy(rd, out->enc, sizeof(out->enc));
+    out->ciphertext = rd_var16(rd, MSG_IMPORT_CIPHER_BYTES);
+    out->nonce = rd_var8(rd, NONCE_BYTES_MAX);
+    return rd_end(rd);
+}

@@ -27,6 +27,8 @@ enum msg_type {
     MSG_SEAL = 12,          // -> nothing; every key is wiped
     MSG_UNSEAL = 13,        // approvals (proto/approval.h) -> nothing
     MSG_KMS_FAILED = 14,    // operation (u64) -> msg_step: the KMS call asked for did not succeed
+    MSG_IMPORT_BEGIN = 15,  // msg_account_create -> msg_import_ready
+    MSG_IMPORT_FINISH = 16, // msg_import_finish -> msg_created
 };
 
 struct msg {
@@ -111,6 +113,27 @@ struct msg_account_create {
 };
 void msg_write_account_create(struct wr *wr, const struct msg_account_create *m);
 FALLIBLE msg_read_account_create(struct msg_account_create *out, struct rd *rd);
+
+// How an owner seals a key for the vault: to `public_key`, for this account id (PROTOCOL.md,
+// "Import").
+struct msg_import_ready {
+    struct id account;
+    uint8_t public_key[32]; // X25519
+    struct bytes document;  // user_data binds public key, account, keyset and policies
+};
+void msg_write_import_ready(struct wr *wr, const struct msg_import_ready *m);
+FALLIBLE msg_read_import_ready(struct msg_import_ready *out, struct rd *rd);
+
+#define MSG_IMPORT_PLAIN_BYTES  144 // key, deployment, keyset, account, policy and authoriser hash
+#define MSG_IMPORT_CIPHER_BYTES (MSG_IMPORT_PLAIN_BYTES + 16)
+struct msg_import_finish {
+    struct id account;
+    uint8_t enc[32];         // HPKE's ephemeral public key
+    struct bytes ciphertext; // MSG_IMPORT_CIPHER_BYTES
+    struct bytes nonce;      // of the receipt; may be empty
+};
+void msg_write_import_finish(struct wr *wr, const struct msg_import_finish *m);
+FALLIBLE msg_read_import_finish(struct msg_import_finish *out, struct rd *rd);
 
 struct msg_created {
     struct bytes record;

@@ -117,7 +117,8 @@ struct err receipt_check_keyset(const struct receipt_trust *trust, const struct 
 
 const char *receipt_tag(struct bytes user_data)
 {
-    static const char *const tags[] = { TAG_RECEIPT, TAG_KEYSET, TAG_STATUS, TAG_UNCONFIGURED };
+    static const char *const tags[] = { TAG_RECEIPT, TAG_KEYSET, TAG_STATUS, TAG_UNCONFIGURED,
+                                        TAG_IMPORT };
 
     for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
         struct bytes with_zero = bytes_of(tags[i], strlen(tags[i]) + 1);

@@ -22,20 +22,24 @@ static struct err key_draw(const struct nsm *nsm, struct seckey *key)
     return OK;
 }
 
-static struct err create_check(struct state *state, const struct msg_account_create *m,
-                               const struct keyring_entry **keyset)
+struct err account_check_new(const struct state *state, const struct msg_account_create *m,
+                             struct account_new *out)
 {
     struct policy policy;
 
-    *keyset = keyring_find(&state->secret->keyring, &m->keyset);
-    ENSURE(*keyset, ERR_NOT_FOUND, "keyset: not open");
-    ENSURE((*keyset)->purpose == CONFIG_ACCOUNTS, ERR_MISMATCH, "keyset: not one for accounts");
+    out->keyset = keyring_find(&state->secret->keyring, &m->keyset);
+    ENSURE(out->keyset, ERR_NOT_FOUND, "keyset: not open");
+    ENSURE(out->keyset->purpose == CONFIG_ACCOUNTS, ERR_MISMATCH, "keyset: not one for accounts");
     TRY(policy_read(&policy, m->policy));
-    return policy_check_authorisers(m->authorisers);
+    TRY(policy_check_authorisers(m->authorisers));
+    out->policy = m->policy;
+    out->authorisers = m->authorisers;
+    out->nonce = m->nonce;
+    return OK;
 }
 
-static struct err create_receipt(struct turn *turn, const struct record *record, struct bytes nonce,
-                                 struct wr *out)
+static struct err make_receipt(struct turn *turn, const struct record *record, struct bytes nonce,
+                               struct wr *out)
 {
     uint8_t user_data[64];
     struct wr wr = WR_OF(user_data);
@@ -45,59 +49,68 @@ static struct err create_receipt(struct turn *turn, const struct record *record,
     return deployment_receipt(turn->state, wr_done(&wr), nonce, out);
 }
 
-// Draws the key, seals it into `out` and forgets it. `fields` are all but those of the key.
-static struct err create_sealed(struct state *state, const struct keyring_entry *keyset,
-                                const struct record *fields, struct wr *out)
+// Seals the key into a record whose other fields are those of `record`.
+static struct err make_record(struct state *state, const struct account_new *fresh,
+                              struct record *record, const struct seckey *key, struct wr *out)
 {
-    AUTO(seckey_wipe) struct seckey key = { 0 };
     uint8_t public_key[ECDSA_PUBLIC_BYTES], public_bytes[512], sealed[SEAL_BYTES];
     struct wr wr = WR_OF(public_bytes);
-    struct record record = *fields;
+    struct record whole = *record;
 
-    TRY(key_draw(&state->nsm, &key));
-    TRY(ecdsa_public(public_key, &key));
-    record.public_key = BYTES_OF(public_key);
-    record_write_public(&wr, &record);
+    TRY(ecdsa_public(public_key, key));
+    whole.public_key = BYTES_OF(public_key);
+    record_write_public(&wr, &whole);
     TRY(wr_end(&wr));
-    record.public_bytes = wr_done(&wr);
-    TRY(seal_record(&state->nsm, sealed, &keyset->key, &record, &key));
-    record.sealed = BYTES_OF(sealed);
-    record_write(out, &record);
-    return wr_end(out);
+    whole.public_bytes = wr_done(&wr);
+    TRY(seal_record(&state->nsm, sealed, &fresh->keyset->key, &whole, key));
+    whole.sealed = BYTES_OF(sealed);
+    record_write(out, &whole);
+    TRY(wr_end(out));
+    return record_read(record, wr_done(out)); // views into `out`, not into this frame
+}
+
+struct err account_make(struct turn *turn, const struct account_new *fresh,
+                        const struct seckey *key)
+{
+    static uint8_t stored[RECORD_BYTES_MAX], document[ATTEST_BYTES_MAX];
+    struct state *state = turn->state;
+    struct wr record_wr = WR_OF(stored), document_wr = WR_OF(document);
+    struct record record = {
+        .deployment = state->config.deployment,
+        .keyset = fresh->keyset->id,
+        .id = fresh->id,
+        .key_type = RECORD_SECP256K1,
+        .purpose = RECORD_ACCOUNT,
+        .provenance = fresh->provenance,
+        .generation = 1,
+        .created_ms = clock_now_ms(&state->clock),
+        .policy = fresh->policy,
+        .authorisers = fresh->authorisers,
+    };
+
+    policy_hash(record.policy_hash, fresh->policy);
+    policy_authoriser_hash(record.authoriser_hash, fresh->authorisers);
+    TRY(make_record(state, fresh, &record, key, &record_wr));
+    TRY(make_receipt(turn, &record, fresh->nonce, &document_wr));
+    msg_write_created(turn->out, &(struct msg_created) { .record = wr_done(&record_wr),
+                                                         .document = wr_done(&document_wr) });
+    return OK;
 }
 
 struct err account_create(struct turn *turn)
 {
-    static uint8_t stored[RECORD_BYTES_MAX], document[ATTEST_BYTES_MAX];
+    AUTO(seckey_wipe) struct seckey key = { 0 };
     struct state *state = turn->state;
     struct rd rd = rd_of(turn->body);
-    struct wr record_wr = WR_OF(stored), document_wr = WR_OF(document);
+    struct account_new fresh = { .provenance = RECORD_GENERATED };
     struct msg_account_create m;
-    const struct keyring_entry *keyset;
-    struct record record = {
-        .deployment = state->config.deployment,
-        .key_type = RECORD_SECP256K1,
-        .purpose = RECORD_ACCOUNT,
-        .provenance = RECORD_GENERATED,
-        .generation = 1,
-        .created_ms = clock_now_ms(&state->clock),
-    };
 
     TRY(msg_read_account_create(&m, &rd));
-    TRY(create_check(state, &m, &keyset));
-    record.keyset = m.keyset;
-    record.policy = m.policy;
-    record.authorisers = m.authorisers;
-    policy_hash(record.policy_hash, m.policy);
-    policy_authoriser_hash(record.authoriser_hash, m.authorisers);
-    TRY(entropy_id(&state->nsm, &record.id));
-    turn->account = record.id;
-    TRY(create_sealed(state, keyset, &record, &record_wr));
-    TRY(record_read(&record, wr_done(&record_wr)));
-    TRY(create_receipt(turn, &record, m.nonce, &document_wr));
-    msg_write_created(turn->out, &(struct msg_created) { .record = wr_done(&record_wr),
-                                                         .document = wr_done(&document_wr) });
-    return OK;
+    TRY(account_check_new(state, &m, &fresh));
+    TRY(entropy_id(&state->nsm, &fresh.id));
+    turn->account = fresh.id;
+    TRY(key_draw(&state->nsm, &key));
+    return account_make(turn, &fresh, &key);
 }
 
 // Unseals into the slot. A slot that fails half-way must not stay: the caller drops it.

@@ -33,6 +33,8 @@ struct err deployment_boot(struct state *state)
     TRY(entropy_id(&state->nsm, &state->boot));
     TRY(rsa_key_new(&state->recipient));
     TRY(rsa_key_spki(state->recipient, state->recipient_spki));
+    TRY(hpke_key_new(&state->import_key));
+    TRY(hpke_key_public(state->import_key, state->import_public));
     state->phase = PHASE_UNCONFIGURED;
     return OK;
 }

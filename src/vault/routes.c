@@ -7,6 +7,7 @@
 #include "vault/admin.h"
 #include "vault/ceremony.h"
 #include "vault/deployment.h"
+#include "vault/import.h"
 #include "vault/sign.h"
 
 #include <string.h>
@@ -38,6 +39,8 @@ static const struct route routes[] = {
     { MSG_SEAL, CONFIGURED, true, 0, admin_seal },
     { MSG_UNSEAL, PHASE_SEALED, true, 1041, admin_unseal },
     { MSG_KMS_FAILED, CONFIGURED, true, 8, ceremony_failed },
+    { MSG_IMPORT_BEGIN, PHASE_READY, true, 32853, import_begin },
+    { MSG_IMPORT_FINISH, PHASE_READY, true, 275, import_finish },
 };
 
 static const struct route *routes_find(uint16_t type)

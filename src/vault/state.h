@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/deadline.h"
+#include "crypto/openssl/hpke.h"
 #include "crypto/openssl/rsa.h"
 #include "proto/manifest.h"
 #include "proto/msg.h"
@@ -29,6 +30,15 @@ struct state_pending {
     uint8_t record[KEYSET_BYTES_MAX]; // open: the record. create: the blobs, one after the other
     size_t record_len;
     size_t blob_len[CONFIG_CMKS]; // create
+};
+
+// An import that waits for the owner's sealed key. Consumed when it succeeds.
+struct state_import {
+    bool used;
+    struct deadline until;
+    struct id account, keyset;
+    uint8_t policy[POLICY_BYTES_MAX], authorisers[POLICY_BYTES_MAX];
+    size_t policy_len, authorisers_len;
 };
 
 // What must lie in the arena.
@@ -57,6 +67,9 @@ struct state {
     uint32_t seals;             // how often this boot was sealed
     struct rsa_key *recipient;  // in libcrypto's pool, which lies in the arena
     uint8_t recipient_spki[RSA_SPKI_BYTES];
+    struct hpke_key *import_key; // one for each boot, there too
+    uint8_t import_public[HPKE_PUBLIC_BYTES];
+    struct state_import import[VAULT_IMPORTS];
     struct state_pending pending[VAULT_PENDING];
     uint64_t last_operation;
     struct state_secrets *secret;

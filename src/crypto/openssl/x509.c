@@ -7,9 +7,9 @@
 #include "crypto/openssl/x509.h"
 
 #include "base/must.h"
+#include "crypto/dersig.h"
 
 #include <limits.h>
-#include <openssl/ec.h>
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/x509.h>
@@ -18,7 +18,7 @@
 
 #define CERTS_MAX      (X509_CHAIN_MAX + 1) // the bundle and the leaf
 #define DER_BYTES_MAX  4096
-#define SCALAR_BYTES   48
+#define ES384_BYTES    96
 #define VERSION_3      2 // as X.509 counts
 #define UNWANTED_FLAGS (EXFLAG_INVALID | EXFLAG_CRITICAL)
 
@@ -62,16 +62,6 @@ static void md_ctx_free(EVP_MD_CTX **ctx)
 {
     EVP_MD_CTX_free(*ctx);
     ERR_clear_error();
-}
-
-static void sig_free(ECDSA_SIG **sig)
-{
-    ECDSA_SIG_free(*sig);
-}
-
-static void der_free(uint8_t **der)
-{
-    OPENSSL_free(*der);
 }
 
 static FALLIBLE read_chain(struct chain *chain, const struct x509_path *path);
@@ -210,40 +200,21 @@ static FALLIBLE check_by_libcrypto(const struct chain *chain, uint64_t at_ms)
     return verdict(chain, ctx, X509_verify_cert(ctx));
 }
 
-// The DER form (RFC 3279 2.2.3) of r || s, which libcrypto's verification wants.
-static FALLIBLE signature_to_der(uint8_t **out, size_t *n, const uint8_t signature[static 96])
-{
-    AUTO(sig_free) ECDSA_SIG *sig = ECDSA_SIG_new();
-    BIGNUM *r = BN_bin2bn(signature, SCALAR_BYTES, NULL);
-    BIGNUM *s = BN_bin2bn(signature + SCALAR_BYTES, SCALAR_BYTES, NULL);
-    int len;
-
-    if (!sig || !r || !s || ECDSA_SIG_set0(sig, r, s) != 1) {
-        BN_free(r);
-        BN_free(s);
-        return FAIL(ERR_INTERNAL, "signature: no memory");
-    }
-    len = i2d_ECDSA_SIG(sig, out);
-    ENSURE(len > 0, ERR_INTERNAL, "signature: no memory");
-    *n = (size_t)len;
-    return OK;
-}
-
 struct err x509_check_es384(struct bytes certificate, struct bytes signed_bytes,
                             const uint8_t signature[static 96])
 {
     AUTO(cert_free) X509 *cert = NULL;
     AUTO(md_ctx_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
-    AUTO(der_free) uint8_t *der = NULL;
-    size_t n = 0;
+    uint8_t der[DERSIG_BYTES_MAX];
+    struct wr wr = WR_OF(der);
 
     TRY(read_cert(&cert, certificate));
     ENSURE(is_p384(cert), ERR_UNTRUSTED, "certificate: expected a P-384 key");
-    TRY(signature_to_der(&der, &n, signature));
+    dersig_write(&wr, bytes_of(signature, ES384_BYTES));
     ENSURE(ctx && EVP_DigestVerifyInit_ex(ctx, NULL, "SHA384", NULL, NULL, X509_get0_pubkey(cert),
                                           NULL) == 1,
            ERR_INTERNAL, "signature: libcrypto does not start");
-    ENSURE(EVP_DigestVerify(ctx, der, n, signed_bytes.p, signed_bytes.n) == 1, ERR_UNTRUSTED,
+    ENSURE(EVP_DigestVerify(ctx, der, wr.len, signed_bytes.p, signed_bytes.n) == 1, ERR_UNTRUSTED,
            "signature: is not the certificate's over these bytes");
     return OK;
 }

@@ -1,0 +1,419 @@
+// SPDX-License-Identifier: Apache-2.0
+// crypto/openssl/approve.h and crypto/dersig.h. The signatures were computed by a few lines of
+// Python after RFC 8032 and SEC 1, which another library confirmed; the refusals follow those of
+// Wycheproof. What is signed here is verified by the same functions, and by what they refuse.
+#include "crypto/openssl/approve.h"
+
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <cmocka.h>
+
+#include "base/hex.h"
+#include "base/must.h"
+#include "crypto/dersig.h"
+#include "expect.h"
+
+#include <string.h>
+
+#define ED_KEY "2543b92ff1095511476adc8369db6ddc933665a11978dda1404ee1066ca9559d"
+#define ED_R   "c2d2be108d0ed94a50bfe5beea21d970552706bf40898ed7032e7794098feecf"
+#define ED_S   "94bf12b3ef5b9dc4937296738d59d614e0dd0ff9a432b050d15de32091fc0401"
+// The same S with the group order added.
+#define ED_S_HIGH "819308100abfaf1c6a0f8e166c53b529e0dd0ff9a432b050d15de32091fc0411"
+
+#define EC_X    "bf97d0ee1866aac6f80826ebadc42f3d81e1b6b8f298f5d3ebe7542b7cb483a7"
+#define EC_KEY  "02" EC_X
+#define EC_R    "4692f05cc81f736bc2d5866a11d0207d38f0710a6218befe66e0a2c36690e8bb"
+#define EC_S    "f7b04a1985eec2f63d1b9d80c9897981a7cf9cd1d2b4be60d24cdec0aa7d3b99"
+#define EC_NO_S "084fb5e57a113d0ac2e4627f3676867e15175ddbd462e024216cec0251e5e9b8" // n - s
+#define EC_N    "ffffffff00000000ffffffffffffffffbce6faada7179e84f3b9cac2fc632551"
+
+#define ZERO "0000000000000000000000000000000000000000000000000000000000000000"
+#define ONE  "0000000000000000000000000000000000000000000000000000000000000001"
+
+static const char ed_pem[] = "-----BEGIN PRIVATE KEY-----\n"
+                             "MC4CAQAwBQYDK2VwBCIEIEBBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWltcXV5f\n"
+                             "-----END PRIVATE KEY-----\n";
+static const char ec_pem[] = "-----BEGIN PRIVATE KEY-----\n"
+                             "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgYGFiY2RlZmdoaWpr\n"
+                             "bG1ub3BxcnN0dXZ3eHl6e3x9fn+hRANCAAS/l9DuGGaqxvgIJuutxC89geG2uPKY\n"
+                             "9dPr51QrfLSDp96PFN3emqLnZbLmDs5gz6GwlWg6j29ir4us7n9N+hjq\n"
+                             "-----END PRIVATE KEY-----\n";
+
+// The bytes 0, 1, 2 and so on.
+static const uint8_t message[APPROVE_MESSAGE_BYTES] = {
+    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
+    16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
+};
+
+struct hex {
+    uint8_t b[128];
+    size_t n;
+};
+
+static struct bytes from_hex(struct hex *out, const char *digits)
+{
+    out->n = strlen(digits) / 2;
+    assert_true(out->n <= sizeof(out->b));
+    expect_ok(digits, hex_decode(out->b, out->n, bytes_str(digits)));
+    return bytes_of(out->b, out->n);
+}
+
+static void keys(void **state)
+{
+    static const struct {
+        const char *name;
+        enum approve_type type;
+        const char *key;
+    } good[] = {
+        { "ed25519", APPROVE_ED25519, ED_KEY },
+        { "ed25519, the other x", APPROVE_ED25519,
+          "2543b92ff1095511476adc8369db6ddc933665a11978dda1404ee1066ca9551d" },
+        { "ed25519, base point", APPROVE_ED25519,
+          "5866666666666666666666666666666666666666666666666666666666666666" },
+        { "ed25519, y = 3", APPROVE_ED25519,
+          "0300000000000000000000000000000000000000000000000000000000000000" },
+        { "p-256", APPROVE_P256, EC_KEY },
+        { "p-256, the other y", APPROVE_P256, "03" EC_X },
+        { "p-256, x = 5", APPROVE_P256,
+          "020000000000000000000000000000000000000000000000000000000000000005" },
+    };
+    struct hex key;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++)
+        expect_ok(good[i].name, approve_check_key(good[i].type, from_hex(&key, good[i].key)));
+}
+
+static void keys_refused(void **state)
+{
+    static const struct {
+        const char *name;
+        enum approve_type type;
+        const char *key, *what;
+    } cases[] = {
+        { "type 0", (enum approve_type)0, ED_KEY, "type" },
+        { "type 3", (enum approve_type)3, ED_KEY, "type" },
+        { "ed25519, nothing", APPROVE_ED25519, "", "32 bytes" },
+        { "ed25519, 31 bytes", APPROVE_ED25519, &ED_KEY[2], "32 bytes" },
+        { "ed25519, 33 bytes", APPROVE_ED25519, EC_KEY, "32 bytes" },
+        { "ed25519, y = 2, off the curve", APPROVE_ED25519,
+          "0200000000000000000000000000000000000000000000000000000000000000", "canonical" },
+        { "ed25519, y = 7, off the curve", APPROVE_ED25519,
+          "0700000000000000000000000000000000000000000000000000000000000080", "canonical" },
+        { "ed25519, identity", APPROVE_ED25519,
+          "0100000000000000000000000000000000000000000000000000000000000000", "large order" },
+        { "ed25519, identity with a sign", APPROVE_ED25519,
+          "0100000000000000000000000000000000000000000000000000000000000080", "large order" },
+        { "ed25519, order 2", APPROVE_ED25519,
+          "ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", "large order" },
+        { "ed25519, order 4", APPROVE_ED25519, ZERO, "large order" },
+        { "ed25519, order 4, the other", APPROVE_ED25519,
+          "0000000000000000000000000000000000000000000000000000000000000080", "large order" },
+        { "ed25519, order 8", APPROVE_ED25519,
+          "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc05", "large order" },
+        { "ed25519, order 8, the second", APPROVE_ED25519,
+          "26e8958fc2b227b045c3f489f2ef98f0d5dfac05d3c63339b13802886d53fc85", "large order" },
+        { "ed25519, order 8, the third", APPROVE_ED25519,
+          "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a", "large order" },
+        { "ed25519, order 8, the fourth", APPROVE_ED25519,
+          "c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac03fa", "large order" },
+        { "ed25519, 0 written as p", APPROVE_ED25519,
+          "edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", "canonical" },
+        { "ed25519, 1 written as p + 1", APPROVE_ED25519,
+          "eeffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", "canonical" },
+        { "ed25519, 3 written as p + 3", APPROVE_ED25519,
+          "f0ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f", "canonical" },
+        { "ed25519, 18 written as p + 18", APPROVE_ED25519,
+          "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff", "canonical" },
+        { "p-256, nothing", APPROVE_P256, "", "33 bytes" },
+        { "p-256, identity", APPROVE_P256, "00", "33 bytes" },
+        { "p-256, identity, filled up", APPROVE_P256, "00" ZERO, "compressed" },
+        { "p-256, 32 bytes", APPROVE_P256, EC_X, "33 bytes" },
+        { "p-256, not compressed", APPROVE_P256, "04" EC_X EC_X, "33 bytes" },
+        { "p-256, form 04 of 33 bytes", APPROVE_P256, "04" EC_X, "compressed" },
+        { "p-256, form 06", APPROVE_P256, "06" EC_X, "compressed" },
+        { "p-256, x = 1, off the curve", APPROVE_P256, "02" ONE, "on the curve" },
+        { "p-256, x = 5 written as p + 5", APPROVE_P256,
+          "02ffffffff00000001000000000000000000000001000000000000000000000004", "on the curve" },
+        { "p-256, x = p", APPROVE_P256,
+          "02ffffffff00000001000000000000000000000000ffffffffffffffffffffffff", "on the curve" },
+    };
+    uint8_t signature[APPROVE_SIGNATURE_BYTES] = { 1 };
+    struct hex key;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        (void)from_hex(&key, cases[i].key);
+        expect_err(cases[i].name, approve_check_key(cases[i].type, bytes_of(key.b, key.n)),
+                   ERR_MALFORMED, cases[i].what);
+        expect_err(cases[i].name,
+                   approve_verify(cases[i].type, bytes_of(key.b, key.n), message, signature),
+                   ERR_UNTRUSTED, "not usable");
+    }
+}
+
+static void signatures(void **state)
+{
+    static const struct {
+        const char *name;
+        enum approve_type type;
+        const char *key, *signature;
+    } good[] = {
+        { "ed25519", APPROVE_ED25519, ED_KEY, ED_R ED_S },
+        { "p-256, high s", APPROVE_P256, EC_KEY, EC_R EC_S },
+        { "p-256, low s", APPROVE_P256, EC_KEY, EC_R EC_NO_S },
+        { "p-256, s of 31 bytes", APPROVE_P256, EC_KEY,
+          "63ae8412ef568e3e8168111f066d9357d402378c8e769d4517ac2bd6e77d5cf5"
+          "009110f77f391e39d0e01491b81aaf31108a12ccb6c9047c9a1901dcf64a5b01" },
+    };
+    struct hex key, signature;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(good); i++) {
+        struct bytes public_key = from_hex(&key, good[i].key);
+
+        assert_int_equal(from_hex(&signature, good[i].signature).n, APPROVE_SIGNATURE_BYTES);
+        expect_ok(good[i].name, approve_verify(good[i].type, public_key, message, signature.b));
+        for (unsigned bit = 0; bit < 8 * APPROVE_SIGNATURE_BYTES; bit += 3) {
+            signature.b[bit / 8] ^= (uint8_t)(1 << bit % 8);
+            expect_err(good[i].name, approve_verify(good[i].type, public_key, message, signature.b),
+                       ERR_UNTRUSTED, "signature");
+            signature.b[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        }
+    }
+}
+
+static void signatures_refused(void **state)
+{
+    static const struct {
+        const char *name;
+        enum approve_type type;
+        const char *key, *signature;
+    } cases[] = {
+        { "ed25519, zeros", APPROVE_ED25519, ED_KEY, ZERO ZERO },
+        { "ed25519, S + L", APPROVE_ED25519, ED_KEY, ED_R ED_S_HIGH },
+        { "ed25519, S and R exchanged", APPROVE_ED25519, ED_KEY, ED_S ED_R },
+        { "ed25519, the key's other x", APPROVE_ED25519,
+          "2543b92ff1095511476adc8369db6ddc933665a11978dda1404ee1066ca9551d", ED_R ED_S },
+        { "ed25519, any message under the identity", APPROVE_ED25519,
+          "0100000000000000000000000000000000000000000000000000000000000000",
+          "ef4f62f8479733ad879cfaced3c89a9c39dd4fc795ef2efa1c3eafe4d729a081"
+          "3930000000000000000000000000000000000000000000000000000000000000" },
+        { "ed25519 taken for p-256", APPROVE_P256, EC_KEY, ED_R ED_S },
+        { "p-256 taken for ed25519", APPROVE_ED25519, ED_KEY, EC_R EC_S },
+        { "p-256, zeros", APPROVE_P256, EC_KEY, ZERO ZERO },
+        { "p-256, r = 0", APPROVE_P256, EC_KEY, ZERO EC_S },
+        { "p-256, s = 0", APPROVE_P256, EC_KEY, EC_R ZERO },
+        { "p-256, r = 1, s = 1", APPROVE_P256, EC_KEY, ONE ONE },
+        { "p-256, r = n", APPROVE_P256, EC_KEY, EC_N EC_S },
+        { "p-256, s = n", APPROVE_P256, EC_KEY, EC_R EC_N },
+        { "p-256, r = n, s = n", APPROVE_P256, EC_KEY, EC_N EC_N },
+        { "p-256, r = n, s = 0", APPROVE_P256, EC_KEY, EC_N ZERO },
+        { "p-256, largest", APPROVE_P256, EC_KEY,
+          "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff"
+          "ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff" },
+        { "p-256, r and s exchanged", APPROVE_P256, EC_KEY, EC_S EC_R },
+        { "p-256, the key's other y", APPROVE_P256, "03" EC_X, EC_R EC_S },
+        { "p-256, message taken for its digest", APPROVE_P256, EC_KEY,
+          EC_R "81a1c4e1fddffff7bda7e06746ffc7a1fe7fc0d980b1eef790097baa62615428" },
+    };
+    struct hex key, signature;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        (void)from_hex(&key, cases[i].key);
+        assert_int_equal(from_hex(&signature, cases[i].signature).n, APPROVE_SIGNATURE_BYTES);
+        expect_err(cases[i].name,
+                   approve_verify(cases[i].type, bytes_of(key.b, key.n), message, signature.b),
+                   ERR_UNTRUSTED, NULL);
+    }
+}
+
+static void message_decides(void **state)
+{
+    uint8_t other[APPROVE_MESSAGE_BYTES];
+    struct hex ed, ec, ed_signature, ec_signature;
+
+    (void)state;
+    (void)from_hex(&ed_signature, ED_R ED_S);
+    (void)from_hex(&ec_signature, EC_R EC_S);
+    for (unsigned bit = 0; bit < 8 * APPROVE_MESSAGE_BYTES; bit += 5) {
+        memcpy(other, message, sizeof(other));
+        other[bit / 8] ^= (uint8_t)(1 << bit % 8);
+        expect_err("ed25519",
+                   approve_verify(APPROVE_ED25519, from_hex(&ed, ED_KEY), other, ed_signature.b),
+                   ERR_UNTRUSTED, "over this");
+        expect_err("p-256",
+                   approve_verify(APPROVE_P256, from_hex(&ec, EC_KEY), other, ec_signature.b),
+                   ERR_UNTRUSTED, "over this");
+    }
+}
+
+static void pem(void **state)
+{
+    enum approve_type type;
+    uint8_t key[APPROVE_KEY_MAX], signature[APPROVE_SIGNATURE_BYTES];
+    uint8_t again[APPROVE_SIGNATURE_BYTES];
+    struct hex expected;
+    size_t n;
+
+    (void)state;
+    expect_ok("ed25519", approve_public_pem(&type, key, &n, bytes_str(ed_pem)));
+    assert_int_equal(type, APPROVE_ED25519);
+    assert_true(bytes_equal(bytes_of(key, n), from_hex(&expected, ED_KEY)));
+    expect_ok("ed25519", approve_sign_pem(signature, bytes_str(ed_pem), message));
+    assert_true(bytes_equal(BYTES_OF(signature), from_hex(&expected, ED_R ED_S)));
+
+    expect_ok("p-256", approve_public_pem(&type, key, &n, bytes_str(ec_pem)));
+    assert_int_equal(type, APPROVE_P256);
+    assert_true(bytes_equal(bytes_of(key, n), from_hex(&expected, EC_KEY)));
+    expect_ok("p-256", approve_sign_pem(signature, bytes_str(ec_pem), message));
+    expect_ok("p-256", approve_verify(type, bytes_of(key, n), message, signature));
+    expect_ok("p-256 again", approve_sign_pem(again, bytes_str(ec_pem), message));
+    assert_memory_not_equal(signature, again, sizeof(again)); // a fresh nonce
+}
+
+static void pem_refused(void **state)
+{
+    static const struct {
+        const char *name, *text, *what;
+    } cases[] = {
+        { "nothing", "", "PEM" },
+        { "no PEM", "0123456789abcdef", "PKCS#8" },
+        { "public",
+          "-----BEGIN PUBLIC KEY-----\n"
+          "MCowBQYDK2VwAyEAJUO5L/EJVRFHatyDadtt3JM2ZaEZeN2hQE7hBmypVZ0=\n"
+          "-----END PUBLIC KEY-----\n",
+          "PKCS#8" },
+        { "cut",
+          "-----BEGIN PRIVATE KEY-----\n"
+          "MC4CAQAwBQYDK2VwBCIEIEBBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWltcXV5f\n",
+          "PKCS#8" },
+        { "key of 31 bytes",
+          "-----BEGIN PRIVATE KEY-----\n"
+          "MC0CAQAwBQYDK2VwBCEEH0BBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWltcXV4=\n"
+          "-----END PRIVATE KEY-----\n",
+          "PKCS#8" },
+        { "encrypted",
+          "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
+          "MIH0MF8GCSqGSIb3DQEFDTBSMDEGCSqGSIb3DQEFDDAkBBBQuROw0fUHQ8MG8Hz2\n"
+          "1oRLAgIIADAMBggqhkiG9w0CCQUAMB0GCWCGSAFlAwQBKgQQ5qASHiXZl3iHgem3\n"
+          "jRXlmASBkBI7aMa8QpS1skZXoZSZPk0/GGRtGG7RkG2hThio6SsfgHTVe88+GRRn\n"
+          "Aw6kdtmvGdHfzD3ExcGJLelP/AQCI+7Ef1NxaMqpuRzxWLTznUm6iUgdA22r1tzu\n"
+          "WRM23jT2jR0cFPwz+sVb1jKV6T5a48QP2WQXkRI1kZRfvkLtheXPyQgBmNWiMI7N\n"
+          "AV7AiElhHw==\n"
+          "-----END ENCRYPTED PRIVATE KEY-----\n",
+          "not encrypted" },
+        { "p-384",
+          "-----BEGIN PRIVATE KEY-----\n"
+          "MIG2AgEAMBAGByqGSM49AgEGBSuBBAAiBIGeMIGbAgEBBDAAAAAAAAAAAAAAAAAA\n"
+          "AAAAYGFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6e3x9fn+hZANiAAQCguO4kfVN\n"
+          "lzCPBYGpDXo1rqtRyNRlHEVpjTBAIg1Dt6ESE4XL2NMuF8NmQNa15oD+ka+HzL4J\n"
+          "zII2ahy9rsApS9TcXygMfurQIuSZGAj5azoYfnTW/TOImBY5T3aAnmo=\n"
+          "-----END PRIVATE KEY-----\n",
+          "Ed25519 or P-256" },
+        { "x25519",
+          "-----BEGIN PRIVATE KEY-----\n"
+          "MC4CAQAwBQYDK2VuBCIEIEBBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWltcXV5f\n"
+          "-----END PRIVATE KEY-----\n",
+          "Ed25519 or P-256" },
+    };
+    static char long_text[5000];
+    uint8_t key[APPROVE_KEY_MAX], signature[APPROVE_SIGNATURE_BYTES];
+    enum approve_type type;
+    size_t n;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        expect_err(cases[i].name, approve_public_pem(&type, key, &n, bytes_str(cases[i].text)),
+                   ERR_MALFORMED, cases[i].what);
+        expect_err(cases[i].name, approve_sign_pem(signature, bytes_str(cases[i].text), message),
+                   ERR_MALFORMED, cases[i].what);
+    }
+    memset(long_text, '\n', sizeof(long_text));
+    expect_err("long", approve_public_pem(&type, key, &n, BYTES_OF(long_text)), ERR_MALFORMED,
+               "PEM");
+}
+
+static void der(void **state)
+{
+    static const struct {
+        const char *name, *raw, *der;
+    } cases[] = {
+        { "small", "0102", "3006020101020102" },
+        { "high bits", "80ff", "300802020080020200ff" },
+        { "leading zeros", "0000000100000080", "300702010102020080" },
+        { "zeros", "00000000", "3006020100020100" },
+    };
+    struct hex raw, expected;
+    uint8_t out[DERSIG_BYTES_MAX], back[2 * 48];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct wr wr = WR_OF(out);
+        struct bytes r_s = from_hex(&raw, cases[i].raw);
+
+        dersig_write(&wr, r_s);
+        assert_true(bytes_equal(wr_done(&wr), from_hex(&expected, cases[i].der)));
+        expect_ok(cases[i].name, dersig_read(back, r_s.n / 2, wr_done(&wr)));
+        assert_memory_equal(back, r_s.p, r_s.n);
+    }
+    for (size_t n = 1; n <= 48; n++) { // the largest of each size
+        struct wr wr = WR_OF(out);
+
+        memset(raw.b, 0xff, 2 * n);
+        dersig_write(&wr, bytes_of(raw.b, 2 * n));
+        expect_ok("largest", dersig_read(back, n, wr_done(&wr)));
+        assert_memory_equal(back, raw.b, 2 * n);
+    }
+}
+
+static void der_refused(void **state)
+{
+    static const struct {
+        const char *name, *der;
+    } cases[] = {
+        { "nothing", "" },
+        { "set", "3106020101020102" },
+        { "octet string", "3006040101020102" },
+        { "one integer", "3003020101" },
+        { "three integers", "3009020101020102020103" },
+        { "cut", "30060201010201" },
+        { "behind it", "300602010102010200" },
+        { "inside it", "300702010102010200" },
+        { "negative", "3006020180020101" },
+        { "padded without need", "300702020001020101" },
+        { "empty integer", "30050200020101" },
+        { "too long for 2 bytes", "30080203010000020101" },
+        { "too long, padded", "3009020400800000020101" },
+        { "long form", "308106020101020102" },
+    };
+    struct hex text;
+    uint8_t raw[4];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
+        expect_err(cases[i].name, dersig_read(raw, 2, from_hex(&text, cases[i].der)), ERR_MALFORMED,
+                   "DER");
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        cmocka_unit_test(keys),
+        cmocka_unit_test(keys_refused),
+        cmocka_unit_test(signatures),
+        cmocka_unit_test(signatures_refused),
+        cmocka_unit_test(message_decides),
+        cmocka_unit_test(pem),
+        cmocka_unit_test(pem_refused),
+        cmocka_unit_test(der),
+        cmocka_unit_test(der_refused),
+    };
+
+    return cmocka_run_group_tests(tests, NULL, NULL);
+}
