@@ -46,7 +46,7 @@ static FALLIBLE fetch_document(struct cli *cli, struct bytes nonce, struct bytes
     wr_str(&wr, "/v1/attestation?nonce=");
     hex_write_0x(&wr, nonce);
     TRY(wr_end(&wr));
-    TRY(rest_open(&cli->rest, &cli->trust));
+    TRY(cli_open_rest(cli));
     TRY(rest_call(&cli->rest, &request, &answer));
     TRY(base64_decode(document_buf, sizeof(document_buf), &n,
                       json_string(json_get(answer, "document_b64"))));

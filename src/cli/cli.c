@@ -24,8 +24,13 @@ struct err cli_load_trust(struct cli *cli, bool is_required)
         path = fallback;
     }
     err = trust_load(&cli->trust, path, &line);
-    if (err.code == ERR_NOT_FOUND && !given && !is_required && !cli->trust.configuration[0])
-        return OK;
+    if (err.code == ERR_NOT_FOUND && !given && !cli->trust.configuration[0]) {
+        if (!is_required)
+            return OK;
+        (void)snprintf(cli->where, sizeof(cli->where), "trust file %.150s: ", path);
+        return FAIL(ERR_NOT_FOUND, "there is none: give --trust FILE; cloister --help says what "
+                                   "stands in it");
+    }
     if (err.code && line)
         (void)snprintf(cli->where, sizeof(cli->where), "%.150s:%u: ", path, line);
     else if (err.code)
@@ -36,7 +41,17 @@ struct err cli_load_trust(struct cli *cli, bool is_required)
 struct err cli_open_service(struct cli *cli)
 {
     TRY(cli_load_trust(cli, true));
-    return rest_open(&cli->rest, &cli->trust);
+    return cli_open_rest(cli);
+}
+
+struct err cli_open_rest(struct cli *cli)
+{
+    struct err err = rest_open(&cli->rest, &cli->trust);
+
+    if (err.code == ERR_NOT_FOUND || err.code == ERR_IO || err.code == ERR_TOO_LARGE)
+        (void)snprintf(cli->where, sizeof(cli->where),
+                       "token_file %.150s: ", cli->trust.token_file);
+    return err;
 }
 
 static FALLIBLE read_stdin(struct wr *out)

@@ -36,6 +36,8 @@ struct cli {
 FALLIBLE cli_load_trust(struct cli *cli, bool is_required);
 // Loads the trust file and prepares the connection.
 FALLIBLE cli_open_service(struct cli *cli);
+// Prepares the connection of the trust file that is loaded.
+FALLIBLE cli_open_rest(struct cli *cli);
 // Reads a whole file, or standard input for "-".
 FALLIBLE cli_read(struct cli *cli, const char *path, struct wr *out);
 // The positional argument; a usage error when it is missing.

@@ -228,6 +228,20 @@ void commands_help_noun(const char *noun)
         printf("\n%s", first->text);
 }
 
+void commands_say_verbs(const char *noun)
+{
+    const char *before = "";
+
+    (void)fprintf(stderr, "cloister %s: expected a verb: ", noun);
+    for (size_t i = 0; i < ARRAY_LEN(table); i++) {
+        if (strcmp(table[i].noun, noun) != 0 || !table[i].verb)
+            continue;
+        (void)fprintf(stderr, "%s%s", before, table[i].verb);
+        before = ", ";
+    }
+    (void)fprintf(stderr, "; see cloister %s --help\n", noun);
+}
+
 void commands_help(const struct commands_entry *command)
 {
     printf("cloister %s%s%s: %s\n\nusage: cloister %s%s%s%s%s [OPTIONS]\n\n", command->noun,

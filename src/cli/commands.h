@@ -23,4 +23,6 @@ bool commands_has_noun(const char *noun);
 // Help on standard output: of everything, of a noun, of one command.
 void commands_help_all(void);
 void commands_help_noun(const char *noun);
+// One line on standard error: which verbs the noun has.
+void commands_say_verbs(const char *noun);
 void commands_help(const struct commands_entry *command);

@@ -12,6 +12,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #define JSON_TEXT_MAX  65536U
@@ -78,16 +79,10 @@ static FALLIBLE show(struct cli *cli, struct bytes bytes)
     return OK;
 }
 
-// Into a new file beside the old one, then in its place: nobody sees half a configuration.
-static FALLIBLE save(const char *path, struct bytes bytes)
+static FALLIBLE write_new(const char *fresh, struct bytes bytes)
 {
-    char fresh[TRUST_PATH_MAX];
-    AUTO(fd_close) int fd = -1;
-    int n = snprintf(fresh, sizeof(fresh), "%s.new", path);
+    AUTO(fd_close) int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 
-    ENSURE(n > 0 && (size_t)n < sizeof(fresh), ERR_TOO_LARGE, "--output: path is too long");
-    ENSURE(unlink(fresh) == 0 || errno == ENOENT, ERR_IO, "--output: cannot be written");
-    fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
     ENSURE(fd >= 0, ERR_IO, "--output: cannot be written");
     for (size_t done = 0; done < bytes.n;) {
         ssize_t wrote = write(fd, bytes.p + done, bytes.n - done);
@@ -95,8 +90,29 @@ static FALLIBLE save(const char *path, struct bytes bytes)
         ENSURE(wrote > 0, ERR_IO, "--output: cannot be written");
         done += (size_t)wrote;
     }
-    ENSURE(fsync(fd) == 0 && rename(fresh, path) == 0, ERR_IO, "--output: cannot be written");
+    ENSURE(fsync(fd) == 0, ERR_IO, "--output: cannot be written");
     return OK;
+}
+
+// Into a new file beside the old one, then in its place: nobody sees half a configuration, and
+// nothing but a file is ever replaced.
+static FALLIBLE save(const char *path, struct bytes bytes)
+{
+    char fresh[TRUST_PATH_MAX];
+    struct stat old;
+    int n = snprintf(fresh, sizeof(fresh), "%s.new", path);
+    struct err err;
+
+    ENSURE(n > 0 && (size_t)n < sizeof(fresh), ERR_TOO_LARGE, "--output: path is too long");
+    ENSURE(lstat(path, &old) != 0 || S_ISREG(old.st_mode), ERR_EXISTS,
+           "--output: is there already, and is no regular file");
+    ENSURE(unlink(fresh) == 0 || errno == ENOENT, ERR_IO, "--output: cannot be written");
+    err = write_new(fresh, bytes);
+    if (!err.code && rename(fresh, path) != 0)
+        err = FAIL(ERR_IO, "--output: cannot be written");
+    if (err.code)
+        (void)unlink(fresh);
+    return err;
 }
 
 struct err deployment_build(struct cli *cli)

@@ -21,6 +21,7 @@ static const struct unit {
 };
 
 static FALLIBLE read_decimal(struct u256 *wei, struct bytes number, unsigned decimals);
+static FALLIBLE in_words(struct err err);
 
 static const struct unit *unit_of(struct bytes text)
 {
@@ -41,12 +42,21 @@ struct err ether_parse(struct u256 *wei, struct bytes text)
     if (!unit) {
         ENSURE(text.n == 0 || !memchr(text.p, '.', text.n), ERR_MALFORMED,
                "amount: a fraction needs a unit, e.g. 0.5ether");
-        return u256_parse(wei, text);
+        return in_words(u256_parse(wei, text));
     }
     number = bytes_take(text, text.n - strlen(unit->name));
     if (number.n > 0 && number.p[number.n - 1] == ' ')
         number.n--;
-    return read_decimal(wei, number, unit->decimals);
+    return in_words(read_decimal(wei, number, unit->decimals));
+}
+
+// The errors of the arithmetic, for people who wrote an amount.
+static FALLIBLE in_words(struct err err)
+{
+    ENSURE(err.code != ERR_TOO_LARGE, ERR_TOO_LARGE, "amount: exceeds 256 bits of wei");
+    ENSURE(!err.code || strncmp(err_text(err), "amount:", 7) == 0, ERR_MALFORMED,
+           "amount: expected wei (1000 or 0x3e8) or a unit (7wei, 3gwei, 0.5ether)");
+    return err;
 }
 
 static FALLIBLE read_decimal(struct u256 *wei, struct bytes number, unsigned decimals)

@@ -25,11 +25,15 @@ static enum cli_exit exit_of(struct err err)
 static int report(struct err err)
 {
     enum cli_exit code = exit_of(err);
-    char before[256];
+    bool is_named = code != CLI_USAGE && code != CLI_UNVERIFIED;
+    char before[512];
 
+    // Nobody answered: where, says the trust file.
+    if (code == CLI_UNREACHABLE && cli.rest.status == 0 && !cli.where[0])
+        (void)snprintf(cli.where, sizeof(cli.where), "%.180s: ", cli.trust.url);
     (void)snprintf(before, sizeof(before), "cloister: %s%s%s%s",
                    code == CLI_UNVERIFIED ? "UNVERIFIED: " : "", cli.where,
-                   code == CLI_USAGE ? "" : err_name(err.code), code == CLI_USAGE ? "" : ": ");
+                   is_named ? err_name(err.code) : "", is_named ? ": " : "");
     out_say(before, cli.rest.message[0] ? bytes_str(cli.rest.message) : bytes_str(err_text(err)));
     return (int)code;
 }
@@ -69,13 +73,15 @@ static int without_command(char *const *argv)
         bool asked = argv[1] && is_help(argv[1]);
 
         if (!asked)
-            out_say("cloister: expected a verb; see cloister --help after ", bytes_str(argv[0]));
+            commands_say_verbs(argv[0]);
         else
             commands_help_noun(argv[0]);
         return (int)(asked ? CLI_DONE : CLI_USAGE);
     }
-    out_say("cloister: expected a command, see cloister --help; got: ",
-            bytes_str(argv[0] ? argv[0] : "nothing"));
+    if (argv[0])
+        out_say("cloister: there is no such command (see cloister --help): ", bytes_str(argv[0]));
+    else
+        out_say("cloister: ", BYTES_LIT("expected a command; see cloister --help"));
     return CLI_USAGE;
 }
 

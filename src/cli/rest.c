@@ -24,7 +24,8 @@ struct err rest_open(struct rest *rest, const struct trust *trust)
     char host[256] = "localhost";
     char path[256] = "";
 
-    ENSURE(trust->url[0], ERR_MALFORMED, "no service: the trust file names no url");
+    ENSURE(trust->url[0], ERR_MALFORMED,
+           "no service is named: give --trust FILE with a line `url = ...`");
     if (strncmp(trust->url, "unix://", 7) == 0)
         TRY(addr_parse(&addr, trust->url));
     else
@@ -82,7 +83,7 @@ struct err rest_call(struct rest *rest, const struct rest_request *request,
     must(call.fields <= ARRAY_LEN(field));
     err = client_call(&rest->client, &call, rest->answer, sizeof(rest->answer), &response,
                       deadline_in(timeout_ms));
-    if (err.code == ERR_IO || err.code == ERR_NOT_FOUND)
+    if (err.code == ERR_IO || err.code == ERR_NOT_FOUND || err.code == ERR_UNREACHABLE)
         return FAIL(ERR_UNREACHABLE, "the service is not there: is cloisterd running at this url?");
     TRY(err);
     rest->status = response.head.status;

@@ -25,6 +25,8 @@ static uint8_t text[TX_JSON_MAX];
 static struct json nodes[TX_NODES_MAX];
 static uint8_t raw[TX_BYTES_MAX];
 
+static void show_recipient(struct out *out, const struct tx *tx);
+
 // The transaction as JSON that the command line gives: a file, or --to, --value and --data.
 static FALLIBLE compose(struct cli *cli)
 {
@@ -65,7 +67,8 @@ static FALLIBLE read_tx(struct cli *cli, const struct json **tx)
                                "--tx is the whole transaction: leave out --to, --value, --data");
     } else {
         TRY(cli_read(cli, file, &wr));
-        (void)snprintf(cli->where, sizeof(cli->where), "%.150s: ", file);
+        (void)snprintf(cli->where, sizeof(cli->where),
+                       "%.150s: ", strcmp(file, "-") == 0 ? "standard input" : file);
     }
     TRY(json_parse(tx, nodes, TX_NODES_MAX, text, wr.len));
     cli->where[0] = 0;
@@ -84,9 +87,11 @@ static FALLIBLE write_body(struct cli *cli, const struct json *tx, unsigned wait
     jw_object(&jw);
     jw_key(&jw, "tx");
     err = txjson_write(&jw, tx, &field);
-    if (err.code && field.n)
-        (void)snprintf(cli->where, sizeof(cli->where), "%.*s: ", (int)bytes_take(field, 64).n,
-                       (const char *)field.p);
+    if (err.code && field.n) {
+        cli->is_usage = !args_has(&cli->args, "tx");
+        (void)snprintf(cli->where, sizeof(cli->where), "%s%.*s: ", cli->is_usage ? "--" : "",
+                       (int)bytes_take(field, 64).n, (const char *)field.p);
+    }
     TRY(err);
     if (wait_ms) {
         jw_key(&jw, "wait_ms");
@@ -97,9 +102,15 @@ static FALLIBLE write_body(struct cli *cli, const struct json *tx, unsigned wait
     return wr_end(&wr);
 }
 
+// A transaction that was signed, with views into `raw`.
+struct sent {
+    struct tx tx;
+    struct bytes raw;
+};
+
 // The service's answer holds this very transaction, signed by this account.
 static FALLIBLE check_answer(const struct json *answer, const struct json *tx,
-                             const struct verify *account, struct bytes *signed_tx)
+                             const struct verify *account, struct sent *out)
 {
     uint8_t signature[TX_SIGNATURE_BYTES];
     uint8_t public_key[ECDSA_PUBLIC_BYTES];
@@ -107,14 +118,13 @@ static FALLIBLE check_answer(const struct json *answer, const struct json *tx,
     uint8_t hash[32];
     static uint8_t payload[TX_BYTES_MAX];
     struct wr wr = WR_OF(payload);
-    struct tx got;
     size_t n = 0;
 
     TRY(hex_decode_0x(raw, sizeof(raw), &n, json_string(json_get(answer, "raw_tx"))));
-    *signed_tx = bytes_of(raw, n);
-    TRY(tx_read_signed(&got, signature, *signed_tx));
-    TRY(txjson_check(tx, &got));
-    TRY(tx_write_unsigned(&wr, &got));
+    out->raw = bytes_of(raw, n);
+    TRY(tx_read_signed(&out->tx, signature, out->raw));
+    TRY(txjson_check(tx, &out->tx));
+    TRY(tx_write_unsigned(&wr, &out->tx));
     tx_hash(hash, wr_done(&wr));
     TRY(ecdsa_recover(public_key, hash, signature));
     TRY(ecdsa_address(address, public_key));
@@ -135,14 +145,30 @@ static FALLIBLE find_account(struct cli *cli, struct verify *out)
     return out->reason;
 }
 
-static void show_signed(struct cli *cli, const struct verify *account, struct bytes signed_tx)
+// With --json the bytes as well, and nothing that is in them.
+static void show_signed(struct cli *cli, const struct verify *account, const struct sent *sent)
 {
     uint8_t hash[32];
 
-    tx_hash(hash, signed_tx);
+    tx_hash(hash, sent->raw);
     out_hex(&cli->out, "hash", BYTES_OF(hash));
     out_str(&cli->out, "from", account->address);
-    out_hex(&cli->out, "raw_tx", signed_tx);
+    if (cli->out.is_json) {
+        out_hex(&cli->out, "raw_tx", sent->raw);
+        return;
+    }
+    show_recipient(&cli->out, &sent->tx);
+    out_u64(&cli->out, "nonce", sent->tx.nonce);
+}
+
+static void show_recipient(struct out *out, const struct tx *tx)
+{
+    char to[ADDRESS_TEXT];
+
+    if (tx->has_to)
+        address_text(to, tx->to);
+    out_str(out, "to", tx->has_to ? to : "contract creation");
+    out_wei(out, "value", tx->value);
 }
 
 static FALLIBLE account_target(char *target, size_t cap, const struct verify *account,
@@ -163,7 +189,7 @@ struct err transact_sign(struct cli *cli)
     struct rest_request request = { .method = "POST", .target = target };
     const struct json *answer = NULL;
     const struct json *tx = NULL;
-    struct bytes signed_tx = BYTES_NONE;
+    struct sent sent;
     struct verify account;
     const char *file;
 
@@ -173,9 +199,12 @@ struct err transact_sign(struct cli *cli)
     TRY(account_target(target, sizeof(target), &account, "sign-transaction"));
     TRY(write_body(cli, tx, 0, &request.body));
     TRY(rest_call(&cli->rest, &request, &answer));
-    TRY(check_answer(answer, tx, &account, &signed_tx));
-    show_signed(cli, &account, signed_tx);
-    out_value(&cli->out, "audit", json_get(answer, "audit"));
+    TRY(check_answer(answer, tx, &account, &sent));
+    show_signed(cli, &account, &sent);
+    if (cli->out.is_json)
+        out_value(&cli->out, "audit", json_get(answer, "audit"));
+    else
+        out_hex(&cli->out, "raw_tx", sent.raw);
     return OK;
 }
 
@@ -212,19 +241,37 @@ static FALLIBLE idempotency_key(struct cli *cli, char key[static KEY_BYTES_MAX +
     return OK;
 }
 
+// The node's words, for people: the block, what it cost, and a contract that was made.
+static void show_receipt(struct out *out, const struct json *receipt)
+{
+    const struct json *contract = json_get(receipt, "contractAddress");
+    const struct json *price = json_get(receipt, "effectiveGasPrice");
+    const struct json *used = json_get(receipt, "gasUsed");
+    const struct json *block = json_get(receipt, "blockNumber");
+    struct u256 fee;
+    uint64_t n;
+
+    if (block && !json_u64(&n, block).code)
+        out_u64(out, "block", n);
+    if (price && used && !json_u256(&fee, price).code && !json_u64(&n, used).code &&
+        !u256_mul_u64(&fee, fee, n).code)
+        out_wei(out, "fee", fee);
+    if (json_string(contract).n > 0)
+        out_text(out, "contract", json_string(contract));
+}
+
 static void show_outcome(struct cli *cli, const struct json *answer, unsigned wait_ms)
 {
     struct bytes status = json_string(json_get(answer, "status"));
     const struct json *receipt = json_get(answer, "receipt");
 
-    out_value(&cli->out, "nonce", json_get(answer, "nonce"));
+    if (cli->out.is_json)
+        out_value(&cli->out, "nonce", json_get(answer, "nonce"));
     out_text(&cli->out, "status", status);
-    if (cli->out.is_json) {
+    if (cli->out.is_json)
         out_value(&cli->out, "receipt", receipt);
-    } else {
-        out_value(&cli->out, "block", json_get(receipt, "blockNumber"));
-        out_value(&cli->out, "gas_used", json_get(receipt, "gasUsed"));
-    }
+    else
+        show_receipt(&cli->out, receipt);
     if (bytes_equal_str(status, "failed")) {
         cli->exit = CLI_REFUSED;
         out_say("cloister: ", BYTES_LIT("the transaction failed on chain"));
@@ -253,7 +300,8 @@ static FALLIBLE send_and_wait(struct cli *cli, const struct json *tx, struct res
         TRY(write_body(cli, tx, now_ms, &request->body));
         request->timeout_ms = now_ms + TRANSPORT_MS;
         err = rest_call(&cli->rest, request, answer);
-        if (err.code)
+        // Whether it was sent is open only when nobody answered, or not the service itself.
+        if (err.code && (cli->rest.status == 0 || cli->rest.status >= 500))
             out_say("cloister: to try again without sending twice, add --idempotency-key ",
                     bytes_str(request->idempotency_key));
         TRY(err);
@@ -269,7 +317,7 @@ struct err transact_send(struct cli *cli)
     struct rest_request request = { .method = "POST", .target = target, .idempotency_key = key };
     const struct json *answer = NULL;
     const struct json *tx = NULL;
-    struct bytes signed_tx = BYTES_NONE;
+    struct sent sent;
     struct verify account;
     unsigned wait_ms;
 
@@ -279,15 +327,14 @@ struct err transact_send(struct cli *cli)
     TRY(find_account(cli, &account));
     TRY(account_target(target, sizeof(target), &account, "send-transaction"));
     TRY(send_and_wait(cli, tx, &request, &answer));
-    TRY(check_answer(answer, tx, &account, &signed_tx));
-    show_signed(cli, &account, signed_tx);
+    TRY(check_answer(answer, tx, &account, &sent));
+    show_signed(cli, &account, &sent);
     show_outcome(cli, answer, wait_ms);
     return OK;
 }
 
 static void show_fields(struct out *out, const struct tx *tx)
 {
-    char to[ADDRESS_TEXT];
     struct u256 cost;
 
     out_u64(out, "type", (uint64_t)tx->kind);
@@ -300,10 +347,7 @@ static void show_fields(struct out *out, const struct tx *tx)
         out_wei(out, "max_fee_per_gas", tx->max_fee);
         out_wei(out, "max_priority_fee", tx->max_priority_fee);
     }
-    if (tx->has_to)
-        address_text(to, tx->to);
-    out_str(out, "to", tx->has_to ? to : "contract creation");
-    out_wei(out, "value", tx->value);
+    show_recipient(out, tx);
     if (tx_max_cost(&cost, tx).code == 0)
         out_wei(out, "max_cost", cost);
     out_hex(out, "data", tx->data);

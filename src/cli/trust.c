@@ -85,6 +85,7 @@ struct err trust_load(struct trust *out, const char *path, unsigned *line)
     static uint8_t text[TRUST_FILE_MAX];
     const char *slash = strrchr(path, '/');
     char folder[TRUST_PATH_MAX];
+    struct err err;
     size_t n;
 
     *line = 0;
@@ -93,7 +94,12 @@ struct err trust_load(struct trust *out, const char *path, unsigned *line)
            ERR_TOO_LARGE, "path is too long");
     TRY(fd_read_file(path, text, sizeof(text), &n));
     TRY(trust_parse(out, bytes_of(text, n), folder, line));
-    return out->configuration[0] ? trust_load_config(out, out->configuration) : OK;
+    if (!out->configuration[0])
+        return OK;
+    err = trust_load_config(out, out->configuration);
+    ENSURE(err.code != ERR_NOT_FOUND && err.code != ERR_IO, ERR_NOT_FOUND,
+           "configuration: the file that it names cannot be read");
+    return err;
 }
 
 struct err trust_load_config(struct trust *trust, const char *path)

@@ -33,6 +33,23 @@ static FALLIBLE read_amount(struct u256 *out, const struct json *value)
     return json_u256(out, value);
 }
 
+// What a person can get wrong in a recipient or in data, before anybody else reads it.
+static FALLIBLE check_member(const struct json *member)
+{
+    uint8_t address[ADDRESS_BYTES];
+    struct bytes text = json_string(member);
+    size_t n;
+
+    if (text.n == 0)
+        return OK;
+    if (bytes_equal_str(member->key, "to"))
+        return address_parse(address, text);
+    if (bytes_equal_str(member->key, "data") || bytes_equal_str(member->key, "input"))
+        ENSURE(!hex_decode_0x(scratch, sizeof(scratch), &n, text).code, ERR_MALFORMED,
+               "expected 0x and an even number of hex digits, at most 128 KiB of data");
+    return OK;
+}
+
 struct err txjson_write(struct jw *jw, const struct json *tx, struct bytes *field)
 {
     *field = BYTES_NONE;
@@ -44,6 +61,7 @@ struct err txjson_write(struct jw *jw, const struct json *tx, struct bytes *fiel
 
         *field = member->key;
         ENSURE(bytes_to_str(member->key, key, sizeof(key)), ERR_MALFORMED, "unknown field");
+        TRY(check_member(member));
         jw_key(jw, key);
         if (!is_amount(member->key) || member->type != JSON_STRING) {
             jw_value(jw, member);

@@ -8,7 +8,8 @@
 #include "net/json.h"
 
 // Writes the object again, amounts like "3gwei" as decimal strings. *field is the member that an
-// error is about (valid as long as `tx`). Whether the fields make a transaction, the enclave says.
+// error is about (valid as long as `tx`). Recipient, data and amounts are checked; whether the
+// fields make a transaction, the enclave says.
 FALLIBLE txjson_write(struct jw *jw, const struct json *tx, struct bytes *field);
 // ERR_UNTRUSTED when the signed transaction is another one than `tx` asks for. Members that are
 // absent were the service's to choose, except to, value, data and accessList.

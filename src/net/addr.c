@@ -321,7 +321,7 @@ static struct err addr_bind(int *out, const struct sockaddr *at, socklen_t n)
     // and no umask that other threads would share.
     if (at->sa_family == AF_UNIX)
         ENSURE(fchmod(fd, 0600) == 0, ERR_IO, "address: mode of the socket cannot be set");
-    ENSURE(bind(fd, at, n) == 0, ERR_IO, "address: bind failed");
+    ENSURE(bind(fd, at, n) == 0, errno == EADDRINUSE ? ERR_EXISTS : ERR_IO, "address: bind failed");
     ENSURE(listen(fd, BACKLOG) == 0, ERR_IO, "address: listen failed");
     *out = fd;
     fd = -1;

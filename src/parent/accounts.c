@@ -73,7 +73,8 @@ static struct err accounts_stored(const struct accounts *accounts, struct store_
     if (memcmp(out->request_hash, row->request_hash, sizeof(row->request_hash)) == 0)
         return OK;
     store_account_free(out);
-    return FAIL(ERR_EXISTS, "name: this user has an account of this name with other content");
+    return FAIL(ERR_EXISTS,
+                "name: this user already has an account of this name, with other content or nonce");
 }
 
 struct err accounts_create(const struct accounts *accounts, const struct accounts_request *request,

@@ -3,6 +3,7 @@
 // served by half a daemon. It has no other logic.
 #include "parent/daemon.h"
 
+#include "base/fd.h"
 #include "base/must.h"
 #include "net/server.h"
 #include "parent/broadcast.h"
@@ -30,6 +31,8 @@ struct daemon {
     struct broadcast *broadcast;
     struct rest rest;
     struct server *server;
+    int listen_fd; // until the server has it
+    struct addr bound;
 };
 
 static struct err daemon_start_relay(struct daemon *d)
@@ -43,11 +46,22 @@ static struct err daemon_start_relay(struct daemon *d)
     return relay_start(&d->relay, entry, entries);
 }
 
+// Before anything is asked of the enclave, so that a daemon that cannot serve changes nothing.
+static struct err daemon_listen(struct daemon *d)
+{
+    struct err err = addr_listen(&d->listen_fd, &d->conf.listen, &d->bound);
+
+    ENSURE(err.code != ERR_EXISTS, ERR_EXISTS, "listen: the address is in use by another program");
+    ENSURE(err.code != ERR_IO, ERR_IO, "listen: the address cannot be bound on this machine");
+    return err;
+}
+
 static struct err daemon_start_parts(struct daemon *d)
 {
     TRY(conf_load_configuration(&d->conf, d->configuration, &d->canonical, &d->config));
     TRY(token_load(&d->token, d->conf.token_file));
     TRY(store_open(&d->store, d->conf.store));
+    TRY(daemon_listen(d));
     TRY(daemon_start_relay(d));
     TRY(enclave_link_new(&d->link, &d->conf.enclave));
     TRY(supervise_start(&d->supervise, &(struct supervise_options) { .link = d->link,
@@ -73,9 +87,8 @@ static struct err daemon_start_rest(struct daemon *d, const char *version)
                                             .response_max = REST_RESPONSE_MAX,
                                             .handle = rest_handle,
                                             .context = &d->rest };
-    struct addr bound;
     char text[300];
-    int fd = -1;
+    int fd = d->listen_fd;
 
     d->rest = (struct rest) { .store = d->store,
                               .link = d->link,
@@ -84,9 +97,9 @@ static struct err daemon_start_rest(struct daemon *d, const char *version)
                               .config = &d->config,
                               .version = version,
                               .token = bytes_of(d->token.b, d->token.n) };
-    TRY(addr_listen(&fd, &d->conf.listen, &bound));
+    d->listen_fd = -1; // the server's from here on
     TRY(server_start(&d->server, fd, &options));
-    addr_format(text, sizeof(text), &bound);
+    addr_format(text, sizeof(text), &d->bound);
     log_event(LOG_INFO, "rest", "listening", "address", text);
     return OK;
 }
@@ -98,6 +111,7 @@ struct err daemon_start(struct daemon **out, const struct conf *conf, const char
     *out = NULL;
     ENSURE(d, ERR_FULL, "no memory");
     d->conf = *conf;
+    d->listen_fd = -1;
     TRY(daemon_start_parts(d));
     TRY(daemon_start_rest(d, version));
     *out = d;
@@ -113,6 +127,7 @@ void daemon_stop(struct daemon **daemon)
         return;
     if (d->server)
         server_stop(&d->server);
+    fd_close(&d->listen_fd);
     broadcast_free(&d->broadcast);
     supervise_stop(&d->supervise);
     enclave_link_free(&d->link);

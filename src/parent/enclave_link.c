@@ -319,7 +319,8 @@ static void *enclave_link_run(void *context)
             pause_ms = LINK_PAUSE_MS;
         }
         enclave_link_set_fd(link, -1);
-        log_error(LOG_WARN, "enclave_link", "disconnected", err);
+        if (err.code)
+            log_error(LOG_WARN, "enclave_link", "disconnected", err);
     }
     return NULL;
 }

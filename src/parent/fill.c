@@ -4,6 +4,9 @@
 // it could make the sender overpay, which the account's policy has to bound.
 #include "parent/fill.h"
 
+#include "base/hex.h"
+#include "eth/address.h"
+
 #include <stdlib.h>
 
 #define FILL_BYTES_MAX    (1U << 20)
@@ -64,6 +67,24 @@ static struct err fill_read_numbers(struct fill *fill)
     return OK;
 }
 
+// The recipient and the data, before the node is asked about them: its words would not name them.
+static struct err fill_check_texts(const struct json *tx)
+{
+    const struct json *data = json_get(tx, json_get(tx, "data") ? "data" : "input");
+    struct bytes to = json_string(json_get(tx, "to"));
+    struct bytes digits = bytes_skip(json_string(data), 2);
+    uint8_t address[ADDRESS_BYTES];
+
+    ENSURE(to.n == 0 || !address_parse(address, to).code, ERR_MALFORMED,
+           "to: expected 0x and 40 hex digits with a right EIP-55 checksum");
+    ENSURE(json_string(data).n == 0 ||
+               (bytes_equal_str(bytes_take(json_string(data), 2), "0x") && digits.n % 2 == 0),
+           ERR_MALFORMED, "data: expected 0x and an even number of hex digits");
+    for (size_t i = 0; i < digits.n; i++)
+        ENSURE(hex_digit(digits.p[i]) >= 0, ERR_MALFORMED, "data: expected hex digits after 0x");
+    return OK;
+}
+
 struct err fill_read(struct fill *fill, const struct json *tx, struct detail *detail)
 {
     const struct json *unknown = json_unknown(tx, fill_fields);
@@ -82,6 +103,7 @@ struct err fill_read(struct fill *fill, const struct json *tx, struct detail *de
     fill->legacy = typed ? type == 0 : fill->has_gas_price;
     ENSURE(!(json_get(tx, "data") && json_get(tx, "input")), ERR_MALFORMED,
            "data, input: expected one of them");
+    TRY(fill_check_texts(tx));
     ENSURE(!fill->has_gas_price || fill->legacy, ERR_MALFORMED,
            "gasPrice: not for transactions of type 2");
     ENSURE(!fill->legacy ||

@@ -141,10 +141,9 @@ static struct err account_read_page(struct rest_call *call, struct store_account
     struct u256 limit = u256_of(PAGE_DEFAULT);
 
     TRY(rest_query_get(call->query, "limit", text, sizeof(text)));
-    if (text[0])
-        TRY(u256_parse_decimal(&limit, bytes_str(text)));
-    ENSURE(!u256_is_zero(limit) && u256_compare(limit, u256_of(PAGE_MAX)) <= 0, ERR_MALFORMED,
-           "limit: expected 1 to 100");
+    ENSURE((!text[0] || !u256_parse_decimal(&limit, bytes_str(text)).code) &&
+               !u256_is_zero(limit) && u256_compare(limit, u256_of(PAGE_MAX)) <= 0,
+           ERR_MALFORMED, "limit: expected 1 to 100");
     page->limit = (unsigned)limit.limb[0];
     query->limit = page->limit + 1;
     TRY(rest_query_get(call->query, "after", text, sizeof(text)));

@@ -46,7 +46,10 @@ static struct err rpc_exchange(struct rpc *rpc, struct client_response *response
     struct err err = client_call(&rpc->client, &request, rpc->buf, HTTP_HEAD_MAX + RPC_ANSWER_MAX,
                                  response, deadline_in(RPC_CALL_MS));
 
-    ENSURE(err.code != ERR_IO, ERR_UNREACHABLE, "node: the connection failed");
+    ENSURE(err.code != ERR_IO && err.code != ERR_UNREACHABLE, ERR_UNREACHABLE,
+           "node: cannot be reached (key `node` of the settings)");
+    ENSURE(err.code != ERR_TIMEOUT, ERR_TIMEOUT, "node: no answer in time");
+    ENSURE(err.code != ERR_CLOSED, ERR_CLOSED, "node: it closed the connection");
     return err;
 }
 

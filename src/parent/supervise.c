@@ -74,6 +74,12 @@ void supervise_look(struct supervise *supervise, struct supervise_view *out)
     must(pthread_mutex_lock(&supervise->lock) == 0);
     *out = supervise->view;
     must(pthread_mutex_unlock(&supervise->lock) == 0);
+    if (enclave_link_is_up(supervise->step.options.link))
+        return;
+    // The last turn was up to two seconds ago; a link that is down is known at once.
+    out->ready = out->connected = false;
+    if (!out->problem[0])
+        (void)snprintf(out->problem, sizeof(out->problem), "enclave: not connected");
 }
 
 // Waits `ms` plus up to a quarter, so that many daemons do not ask in step; false at the end.

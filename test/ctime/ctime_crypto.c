@@ -7,9 +7,11 @@
 #include "crypto/keccak.h"
 #include "crypto/openssl/aead.h"
 #include "crypto/openssl/aescbc.h"
+#include "crypto/openssl/hpke.h"
 #include "crypto/openssl/libcrypto.h"
 #include "crypto/openssl/mac.h"
 #include "crypto/openssl/sha2.h"
+#include "crypto/shamir.h"
 
 #include <string.h>
 
@@ -249,6 +251,71 @@ static void aescbc_opens(void)
     must(aescbc_open(opened, sizeof(text), &other, nonce, bytes_of(sealed, n)).code == ERR_CORRUPT);
 }
 
+static void draw_hidden(uint8_t *out, size_t n)
+{
+    memset(out, 0x3c, n);
+    ctime_hide(out, n);
+}
+
+static void shamir_splits(void)
+{
+    struct seckey secret, share[SHAMIR_SHARES_MAX];
+
+    ctime_key(&secret, 1);
+    for (unsigned k = 1; k <= SHAMIR_SHARES_MAX; k++) {
+        must(!shamir_split(share, k, SHAMIR_SHARES_MAX, &secret, draw_hidden).code);
+        for (unsigned i = 0; i < SHAMIR_SHARES_MAX; i++)
+            ctime_depends(share[i].b, sizeof(share[i].b));
+    }
+}
+
+static void shamir_joins(void)
+{
+    static const uint8_t x[] = { 5, 1, 4, 2, 3 };
+    struct seckey share[SHAMIR_SHARES_MAX], secret;
+
+    for (unsigned i = 0; i < SHAMIR_SHARES_MAX; i++)
+        ctime_key(&share[i], (uint8_t)i);
+    for (unsigned k = 1; k <= SHAMIR_SHARES_MAX; k++) {
+        must(!shamir_join(&secret, share, x, k).code);
+        ctime_depends(secret.b, sizeof(secret.b));
+    }
+}
+
+// Both scalars and the text are hidden. A public key is computed from its scalar, and looked at
+// only by the functions that hash it.
+static void hpke_opens(void)
+{
+    const struct hpke_bound bound = { BYTES_LIT("info"), BYTES_LIT("aad") };
+    uint8_t public_key[HPKE_PUBLIC_BYTES], enc[HPKE_ENC_BYTES];
+    uint8_t text[32], sealed[sizeof(text) + HPKE_TAG_BYTES];
+    struct wr box = WR_OF(sealed), opened = WR_OF(text);
+    struct hpke_key *recipient, *ephemeral;
+    struct seckey scalar;
+
+    must(!libcrypto_init().code);
+    ctime_key(&scalar, 1);
+    must(!hpke_key_of(&recipient, &scalar).code);
+    ctime_key(&scalar, 2);
+    must(!hpke_key_of(&ephemeral, &scalar).code);
+    must(!hpke_key_public(recipient, public_key).code);
+    must(!hpke_key_public(ephemeral, enc).code);
+    ctime_depends(public_key, sizeof(public_key));
+    ctime_show(public_key, sizeof(public_key));
+    ctime_show(enc, sizeof(enc));
+    memset(text, 3, sizeof(text));
+    ctime_hide(text, sizeof(text));
+    must(!hpke_seal_with(&box, ephemeral, public_key, &bound, BYTES_OF(text)).code);
+    ctime_show(sealed, sizeof(sealed));
+    must(!hpke_open(&opened, recipient, enc, &bound, wr_done(&box)).code);
+    ctime_depends(text, sizeof(text));
+    sealed[9] ^= 1;
+    opened = WR_OF(text);
+    must(hpke_open(&opened, recipient, enc, &bound, wr_done(&box)).code == ERR_CORRUPT);
+    hpke_key_free(&ephemeral);
+    hpke_key_free(&recipient);
+}
+
 const struct ctime_group ctime_groups_crypto[] = {
     { "planted", planted },
     { "planted_index", planted_index },
@@ -264,5 +331,8 @@ const struct ctime_group ctime_groups_crypto[] = {
     { "aead_seal", aead_seals },
     { "aead_open", aead_opens },
     { "aescbc_open", aescbc_opens },
+    { "shamir_split", shamir_splits },
+    { "shamir_join", shamir_joins },
+    { "hpke_open", hpke_opens },
     { NULL, NULL },
 };

@@ -171,7 +171,7 @@ static void tcp_nobody_listens(void **state)
     {
         AUTO(fd_close) int second = -1;
 
-        expect_err("port in use", addr_listen(&second, &bound, &addr), ERR_IO, "bind");
+        expect_err("port in use", addr_listen(&second, &bound, &addr), ERR_EXISTS, "bind");
     }
     fd_close(&fd);
     expect_err("dial", addr_dial(&ours, &bound, deadline_in(2000)), ERR_UNREACHABLE, "listens");

@@ -95,6 +95,11 @@ static void write_refusals(void **state)
         { "{\"value\":\"0.5\"}", "value" },
         { "{\"nonce\":1,\"gasPrice\":\"1.5wei\"}", "gasPrice" },
         { "{\"maxFeePerGas\":\"abc\"}", "maxFeePerGas" },
+        { "{\"value\":1,\"to\":\"0x00\"}", "to" },
+        { "{\"to\":\"0x000000000000000000000000000000000000DeAD\"}", "to" },
+        { "{\"data\":\"0x0\"}", "data" },
+        { "{\"data\":\"zz\"}", "data" },
+        { "{\"input\":\"12\"}", "input" },
     };
     uint8_t out[1024];
 

@@ -87,7 +87,8 @@ static void refused(void **state)
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        expect_err(cases[i].text, ether_parse(&wei, bytes_str(cases[i].text)), cases[i].code, NULL);
+        expect_err(cases[i].text, ether_parse(&wei, bytes_str(cases[i].text)), cases[i].code,
+                   "amount: ");
 }
 
 static void units(void **state)
