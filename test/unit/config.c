@@ -22,7 +22,13 @@
 
 static uint8_t buf[CONFIG_BYTES_MAX];
 static uint8_t key_of_ones[33] = { 1 };
-static uint8_t key_of_twos[33] = { 2 };
+// The base point of P-256 and its double (SEC 2, 2.4.2), compressed: keys that are on the curve.
+static uint8_t key_of_g[33] = { 0x03, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47, 0xf8, 0xbc,
+                                0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2, 0x77, 0x03, 0x7d, 0x81, 0x2d,
+                                0xeb, 0x33, 0xa0, 0xf4, 0xa1, 0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96 };
+static uint8_t key_of_2g[33] = { 0x03, 0x7c, 0xf2, 0x7b, 0x18, 0x8d, 0x03, 0x4f, 0x7e, 0x8a, 0x52,
+                                 0x38, 0x03, 0x04, 0xb5, 0x1a, 0xc3, 0xc0, 0x89, 0x69, 0xe2, 0x77,
+                                 0xf2, 0x1b, 0x35, 0xa6, 0x0b, 0x48, 0xfc, 0x47, 0x66, 0x99, 0x78 };
 
 static struct config sample(void)
 {
@@ -107,17 +113,22 @@ CHANGE(admin_of_unknown_type, {
     c->admin_threshold = 1;
     c->admin[0] = (struct config_key) { (enum config_admin)3, BYTES_OF(key_of_ones) };
 })
+CHANGE(admin_off_curve, {
+    c->admins = 1;
+    c->admin_threshold = 1;
+    c->admin[0] = (struct config_key) { CONFIG_ADMIN_P256, BYTES_OF(key_of_ones) };
+})
 CHANGE(admin_twice, {
     c->admins = 2;
     c->admin_threshold = 2;
-    c->admin[0] = (struct config_key) { CONFIG_ADMIN_P256, BYTES_OF(key_of_ones) };
+    c->admin[0] = (struct config_key) { CONFIG_ADMIN_P256, BYTES_OF(key_of_g) };
     c->admin[1] = c->admin[0];
 })
-CHANGE(admin_well_formed, {
+CHANGE(admins_well_formed, {
     c->admins = 2;
     c->admin_threshold = 2;
-    c->admin[0] = (struct config_key) { CONFIG_ADMIN_P256, BYTES_OF(key_of_ones) };
-    c->admin[1] = (struct config_key) { CONFIG_ADMIN_P256, BYTES_OF(key_of_twos) };
+    c->admin[0] = (struct config_key) { CONFIG_ADMIN_P256, BYTES_OF(key_of_g) };
+    c->admin[1] = (struct config_key) { CONFIG_ADMIN_P256, BYTES_OF(key_of_2g) };
 })
 CHANGE(no_keyset, c->keysets = 0)
 CHANGE(keyset_empty_name, c->keyset[0].name = BYTES_NONE)
@@ -162,6 +173,17 @@ CHANGE(host_twice, {
     c->host[1] = HOST;
 })
 
+static void administrators_are_taken(void **state)
+{
+    struct config config = sample(), out;
+
+    (void)state;
+    admins_well_formed(&config);
+    expect_ok("two administrators", config_read(&out, encode(&config)));
+    assert_int_equal(out.admins, 2);
+    assert_int_equal(out.admin_threshold, 2);
+}
+
 static void refusals(void **state)
 {
     static const struct change cases[] = {
@@ -177,7 +199,7 @@ static void refusals(void **state)
         { "Ed25519 of 33 bytes", admin_of_wrong_length, ERR_MALFORMED, "administrators" },
         { "unknown key type", admin_of_unknown_type, ERR_MALFORMED, "administrators" },
         { "same key twice", admin_twice, ERR_MALFORMED, "administrators: key is repeated" },
-        { "administrators", admin_well_formed, ERR_UNSUPPORTED, "administrators" },
+        { "key that is no point", admin_off_curve, ERR_MALFORMED, "administrators" },
         { "no keyset", no_keyset, ERR_MALFORMED, "keysets" },
         { "empty name", keyset_empty_name, ERR_MALFORMED, "keysets: name" },
         { "upper-case name", keyset_upper_case, ERR_MALFORMED, "keysets: name" },
@@ -292,8 +314,10 @@ static void names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip),  cmocka_unit_test(refusals), cmocka_unit_test(structure),
-        cmocka_unit_test(measurement), cmocka_unit_test(finding),  cmocka_unit_test(names),
+        cmocka_unit_test(round_trip),  cmocka_unit_test(administrators_are_taken),
+        cmocka_unit_test(refusals),    cmocka_unit_test(structure),
+        cmocka_unit_test(measurement), cmocka_unit_test(finding),
+        cmocka_unit_test(names),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

@@ -228,7 +228,7 @@ static void value_refusals(void **state)
     } cases[] = {
         { "phase 0", 0, 0, 0 },
         { "phase 3", 0, 0, 3 },
-        { "17 keysets", 0, 1 + 16 + 8 + 8 + 32 + 48 + 8, 17 },
+        { "17 keysets", 0, 1 + 16 + 8 + 8 + 32 + 48 + 8 + 12, 17 },
         { "step 3", 2, 0, 3 },
         { "parity 2", 8, 84, 2 },
     };
