@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The subcommands that work on files and end: measuring an enclave and caring for the emulated
-// KMS's keys. Results go to stdout, sentences for people to stderr.
+// The subcommands that work on files and end: measuring an enclave, caring for the emulated KMS's
+// keys, credentials and ordered faults. Results go to stdout, sentences for people to stderr.
 #include "emu/cmd.h"
 
 #include "base/base64.h"
@@ -9,12 +9,16 @@
 #include "base/must.h"
 #include "emu/args.h"
 #include "emu/cmk.h"
+#include "emu/creds.h"
+#include "emu/disk.h"
+#include "emu/fault.h"
 #include "emu/kms_blob.h"
 #include "emu/measure.h"
 #include "net/json.h"
 
 #include <stdio.h>
 #include <string.h>
+#include <time.h>
 
 #define CONTEXT_MAX 16384
 
@@ -123,7 +127,7 @@ int cmd_key_show(char **argv)
         e = cmk_policy(dir, &cmk, policy, sizeof(policy), &n);
     if (e.code)
         return cmd_failed(key, e);
-    (void)printf("key:    %s\nstate:  %s\npolicy: ", cmk.arn, cmk.enabled ? "Enabled" : "Disabled");
+    (void)printf("key:    %s\nstate:  %s\npolicy: ", cmk.arn, cmk_state_name(cmk.state));
     if (n == 0)
         (void)printf("none: nothing is allowed\n");
     (void)fwrite(policy, 1, n, stdout);
@@ -212,4 +216,93 @@ int cmd_key_unwrap(char **argv)
         return cmd_failed("key unwrap", e);
     (void)printf("%s\n", unwrapped.hex);
     return 0;
+}
+
+static void write_credentials(struct jw *jw, const struct creds *creds)
+{
+    jw_object(jw);
+    jw_key(jw, "AccessKeyId");
+    jw_cstring(jw, creds->access_key);
+    jw_key(jw, "SecretAccessKey");
+    jw_cstring(jw, creds->secret_key);
+    jw_key(jw, "Token");
+    jw_cstring(jw, creds->token);
+    jw_key(jw, "Expiration");
+    jw_u64(jw, creds->expires_s);
+    jw_object_end(jw);
+}
+
+// They are worth nothing outside this emulator, and showing them is what this command is for.
+int cmd_credentials(char **argv)
+{
+    const char *dir = NULL, *role = NULL, *life = NULL;
+    const struct args_option options[] = { { "dir", &dir, NULL, true },
+                                           { "role", &role, NULL, true },
+                                           { "life-s", &life, NULL, false } };
+    AUTO(creds_wipe) struct creds creds = { 0 };
+    int64_t life_s = 3600;
+    uint8_t text[2048];
+    struct wr wr = WR_OF(text);
+    struct jw jw = jw_of(&wr);
+    struct err e;
+
+    if (args_read(options, ARRAY_LEN(options), argv).code ||
+        args_number(&life_s, life, 2, 43200).code)
+        return 2;
+    if (!kms_policy_account(bytes_str(role)).n || !strstr(role, ":role/"))
+        return cmd_failed(role, FAIL(ERR_MALFORMED, "expected the ARN of a role"));
+    e = creds_current(&creds, dir, role, (uint64_t)time(NULL), (uint64_t)life_s);
+    if (e.code)
+        return cmd_failed("credentials", e);
+    write_credentials(&jw, &creds);
+    wr_u8(&wr, '\n');
+    return cmd_print(&wr);
+}
+
+static FALLIBLE fault_show(const char *dir)
+{
+    char path[DISK_PATH_MAX];
+    uint8_t text[8192];
+    size_t n = 0;
+    struct err e;
+
+    TRY(disk_path(path, sizeof(path), dir, "faults"));
+    e = fd_read_file(path, text, sizeof(text), &n);
+    if (e.code == ERR_NOT_FOUND)
+        return OK;
+    (void)fwrite(text, 1, e.code ? 0 : n, stdout);
+    return e;
+}
+
+// The fault stands last, without a name: it is taken off before the options are read.
+static const char *take_last(char **argv)
+{
+    size_t n = 0;
+    const char *last;
+
+    while (argv[n])
+        n++;
+    if (n == 0 || argv[n - 1][0] == '-' || (n > 1 && strcmp(argv[n - 2], "--dir") == 0))
+        return NULL;
+    last = argv[n - 1];
+    argv[n - 1] = NULL;
+    return last;
+}
+
+int cmd_fault(char **argv)
+{
+    const char *dir = NULL, *spec = take_last(argv);
+    bool clear = false;
+    const struct args_option options[] = { { "dir", &dir, NULL, true },
+                                           { "clear", NULL, &clear, false } };
+    struct err e;
+
+    if (args_read(options, ARRAY_LEN(options), argv).code)
+        return 2;
+    e = clear ? fault_clear(dir) : OK;
+    if (!e.code && spec)
+        e = fault_add(dir, bytes_str(spec));
+    if (!e.code && !spec && !clear)
+        e = fault_show(dir);
+    return e.code ? cmd_failed(spec ? spec : "fault", e) : 0;
 }

@@ -10,3 +10,5 @@ int cmd_key_show(char **argv);
 int cmd_key_enable(char **argv);
 int cmd_key_disable(char **argv);
 int cmd_key_unwrap(char **argv);
+int cmd_credentials(char **argv);
+int cmd_fault(char **argv);

@@ -9,20 +9,22 @@
 #include "base/must.h"
 #include "crypto/openssl/libcrypto.h"
 #include "emu/disk.h"
+#include "emu/kms_policy.h"
 #include "net/json.h"
 
 #include <pthread.h>
+#include <stdio.h>
 #include <string.h>
 
-#define KEPT     8
-#define FILE_MAX 16384
+#define KEPT     16
+#define FILE_MAX 32768
 
 struct table {
     struct creds entry[KEPT]; // oldest first
     size_t count;
 };
 
-// Two IMDS requests at once must not both append.
+// Two requests at once must not both append; the file's lock keeps other processes away.
 static pthread_mutex_t creds_lock = PTHREAD_MUTEX_INITIALIZER;
 
 static FALLIBLE table_load(struct table *table, const char *dir);
@@ -63,13 +65,22 @@ static FALLIBLE creds_renew(struct creds *out, const char *dir, const char *role
     return table_save(&table, dir);
 }
 
+static FALLIBLE creds_renew_alone(struct creds *out, const char *dir, const char *role,
+                                  uint64_t now_s, uint64_t life_s)
+{
+    AUTO(fd_close) int lock = -1;
+
+    TRY(disk_lock(&lock, dir, "credentials.lock"));
+    return creds_renew(out, dir, role, now_s, life_s);
+}
+
 struct err creds_current(struct creds *out, const char *dir, const char *role, uint64_t now_s,
                          uint64_t life_s)
 {
     struct err e;
 
     (void)pthread_mutex_lock(&creds_lock);
-    e = creds_renew(out, dir, role, now_s, life_s);
+    e = creds_renew_alone(out, dir, role, now_s, life_s);
     (void)pthread_mutex_unlock(&creds_lock);
     return e;
 }
@@ -86,6 +97,19 @@ struct err creds_find(struct creds *out, const char *dir, struct bytes access_ke
         }
     }
     return FAIL(ERR_NOT_FOUND, "access key is not known");
+}
+
+void creds_session(char out[static CREDS_ROLE_MAX], const struct creds *creds)
+{
+    struct bytes account = kms_policy_account(bytes_str(creds->role));
+    const char *slash = strrchr(creds->role, '/');
+    int n = -1;
+
+    if (account.n > 0 && slash)
+        n = snprintf(out, CREDS_ROLE_MAX, "arn:aws:sts::%.12s:assumed-role/%s/i-development",
+                     (const char *)account.p, slash + 1);
+    if (n < 0 || n >= CREDS_ROLE_MAX)
+        out[0] = 0;
 }
 
 static void random_letters(char *out, size_t n, const char alphabet[static 33])

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Temporary credentials: issued by the emulated IMDS, known to the emulated KMS, kept in
-// DIR/credentials (mode 0600, the last eight), so that those issued before a restart stay valid.
+// DIR/credentials (mode 0600, the last sixteen), so that those issued before a restart stay valid.
 #pragma once
 
 #include "base/ct.h"
@@ -20,6 +20,9 @@ struct creds {
 };
 
 void creds_wipe(struct creds *creds);
+// The ARN of the caller's session, as sts writes it into policies and messages:
+// arn:aws:sts::ACCOUNT:assumed-role/NAME/i-development. Empty when the role is no role ARN.
+void creds_session(char out[static CREDS_ROLE_MAX], const struct creds *creds);
 // The credentials of `role` at this time: those issued last while more than half of their life is
 // left, else new ones that are valid for `life_s`.
 FALLIBLE creds_current(struct creds *out, const char *dir, const char *role, uint64_t now_s,

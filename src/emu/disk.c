@@ -8,8 +8,10 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -61,6 +63,22 @@ bool disk_exists(const char *path)
     struct stat st;
 
     return lstat(path, &st) == 0;
+}
+
+struct err disk_lock(int *fd, const char *dir, const char *name)
+{
+    struct deadline until = deadline_in(WRITE_MS);
+    char path[DISK_PATH_MAX];
+
+    TRY(disk_path(path, sizeof(path), dir, name));
+    *fd = open(path, O_RDWR | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
+    ENSURE(*fd >= 0, ERR_IO, "lock file cannot be opened");
+    while (flock(*fd, LOCK_EX | LOCK_NB) != 0) {
+        ENSURE(errno == EWOULDBLOCK && deadline_left_ms(until) > 0, ERR_TIMEOUT,
+               "lock file is held by another process");
+        (void)poll(NULL, 0, 2);
+    }
+    return OK;
 }
 
 static struct err disk_write_new(const char *path, struct bytes content, unsigned mode)

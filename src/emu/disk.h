@@ -17,3 +17,6 @@ FALLIBLE disk_make_dir(const char *path);
 FALLIBLE disk_write(const char *path, struct bytes content, unsigned mode);
 // True when something has this name.
 bool disk_exists(const char *path);
+// Waits for the lock on DIR/NAME (an empty file), which goes with *fd: it keeps out other processes
+// and other threads that change the same files.
+FALLIBLE disk_lock(int *fd, const char *dir, const char *name);

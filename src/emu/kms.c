@@ -9,16 +9,19 @@
 #include "crypto/openssl/libcrypto.h"
 #include "emu/journal.h"
 #include "emu/kms_auth.h"
+#include "emu/kms_condition.h"
 #include "emu/kms_op.h"
 #include "emu/kms_recipient.h"
 
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 
-static FALLIBLE kms_decide(struct kms_call *call, const struct server_request *request,
-                           struct wr *out);
+static FALLIBLE kms_suffer(struct kms_call *call, const struct kms_op *op);
+static FALLIBLE kms_decide(struct kms_call *call, const struct kms_op *op,
+                           const struct server_request *request, struct wr *out);
 static FALLIBLE kms_parse(struct kms_call *call, struct bytes body);
 static void kms_write_error(const struct kms_call *call, struct err e,
                             struct server_response *response);
@@ -51,6 +54,7 @@ static void kms_request_id(struct server_response *response)
 void kms_handle(const struct server_request *request, struct server_response *response)
 {
     AUTO(call_free) struct kms_call *call = calloc(1, sizeof(*call));
+    const struct kms_op *op = kms_op_find(http_field_get(request->head, "X-Amz-Target"));
     struct err e;
 
     response->content_type = "application/x-amz-json-1.1";
@@ -61,19 +65,33 @@ void kms_handle(const struct server_request *request, struct server_response *re
     }
     call->kms = request->context;
     call->now_s = (uint64_t)time(NULL);
-    call->operation = "?";
+    call->operation = op ? op->name : "?";
     kms_request_id(response);
-    e = kms_decide(call, request, &response->body);
+    e = kms_suffer(call, op);
+    if (!e.code)
+        e = kms_decide(call, op, request, &response->body);
     if (e.code)
         kms_write_error(call, e, response);
+    response->cut = call->fault.cut;
     kms_log(call, e);
 }
 
-static struct err kms_decide(struct kms_call *call, const struct server_request *request,
-                             struct wr *out)
+// Ordered faults of the service itself come before anything that the request says.
+static struct err kms_suffer(struct kms_call *call, const struct kms_op *op)
+{
+    TRY(fault_take(&call->fault, call->kms->dir, op ? op->name : ""));
+    if (call->fault.latency_ms)
+        (void)poll(NULL, 0, (int)call->fault.latency_ms);
+    ENSURE(!call->fault.throttle, ERR_KMS, "ThrottlingException: Rate exceeded");
+    ENSURE(!call->fault.internal_status, ERR_KMS,
+           "KMSInternalException: The request was rejected because an internal exception occurred");
+    return OK;
+}
+
+static struct err kms_decide(struct kms_call *call, const struct kms_op *op,
+                             const struct server_request *request, struct wr *out)
 {
     const struct http_head *head = request->head;
-    const struct kms_op *op;
     struct bytes region;
 
     ENSURE(bytes_equal_str(head->method, "POST") && bytes_equal_str(head->target, "/"), ERR_KMS,
@@ -82,13 +100,13 @@ static struct err kms_decide(struct kms_call *call, const struct server_request 
                         &(struct kms_auth) { head, request->body, call->kms->dir, call->now_s }));
     ENSURE(bytes_to_str(region, call->region, sizeof(call->region)), ERR_KMS,
            "InvalidSignatureException: Credential should be scoped to a valid region.");
-    op = kms_op_find(http_field_get(head, "X-Amz-Target"));
-    ENSURE(op, ERR_KMS,
-           "UnknownOperationException: the emulator knows Decrypt and GenerateDataKey");
-    call->operation = op->name;
+    creds_session(call->session, &call->caller);
+    ENSURE(op, ERR_KMS, "UnknownOperationException: the emulator does not have this operation");
     TRY(kms_parse(call, request->body));
-    TRY(op->check(call));
-    TRY(kms_recipient_verify(call));
+    if (op->check)
+        TRY(op->check(call));
+    if (op->attested)
+        TRY(kms_recipient_verify(call));
     return op->run(call, out);
 }
 
@@ -103,16 +121,19 @@ static FALLIBLE kms_parse_context(struct kms_call *call)
     for (const struct json *member = context->child; member; member = member->next)
         ENSURE(member->type == JSON_STRING, ERR_KMS,
                "SerializationException: EncryptionContext: expected strings");
+    ENSURE(!kms_condition_check_context(context).code, ERR_KMS,
+           "ValidationException: EncryptionContext: expected at most 64 names that differ by more "
+           "than their case");
     call->context = context;
     return OK;
 }
 
 static struct err kms_parse(struct kms_call *call, struct bytes body)
 {
-    const struct json *key;
+    const struct json *key, *grants;
 
     ENSURE(body.n > 0 && body.n <= sizeof(call->text), ERR_KMS,
-           "SerializationException: expected a body of at most 65536 bytes");
+           "SerializationException: expected a body of at most 131072 bytes");
     memcpy(call->text, body.p, body.n);
     ENSURE(!json_parse(&call->root, call->nodes, ARRAY_LEN(call->nodes), call->text, body.n).code &&
                call->root->type == JSON_OBJECT,
@@ -122,6 +143,9 @@ static struct err kms_parse(struct kms_call *call, struct bytes body)
            "SerializationException: KeyId: expected a string");
     ENSURE(!key || (key->text.n >= 1 && key->text.n <= 2048), ERR_KMS,
            "ValidationException: KeyId: expected 1 to 2048 characters");
+    grants = json_get(call->root, "GrantTokens");
+    ENSURE(!grants || !grants->child, ERR_KMS,
+           "InvalidGrantTokenException: The emulator issues no grants");
     return kms_parse_context(call);
 }
 
@@ -131,8 +155,8 @@ static struct bytes kms_error_name(const struct kms_call *call, struct err e, co
     const char *colon = e.what ? strstr(e.what, ": ") : NULL;
 
     if (e.code == ERR_DENIED) {
-        *message = call->denial;
-        return BYTES_LIT("AccessDeniedException");
+        *message = call->detail;
+        return bytes_str(call->refusal);
     }
     if (e.code == ERR_KMS && colon) {
         *message = colon + 2;
@@ -151,6 +175,8 @@ static void kms_write_error(const struct kms_call *call, struct err e,
     struct jw jw;
 
     response->status = is_refusal ? 400 : 500;
+    if (call->fault.internal_status)
+        response->status = call->fault.internal_status;
     response->body.len = 0;
     response->body.bad = false;
     jw = jw_of(&response->body);
@@ -191,8 +217,8 @@ static void kms_log(const struct kms_call *call, struct err e)
     if (!e.code)
         journal("kms %s %s allowed:%s context ok", call->operation, key ? key : "?", pcrs);
     else if (e.code == ERR_DENIED)
-        journal("kms %s %s refused:%s: AccessDeniedException: %s", call->operation, key ? key : "?",
-                pcrs, err_text(e));
+        journal("kms %s %s refused:%s: %s: %s", call->operation, key ? key : "?", pcrs,
+                call->refusal, err_text(e));
     else
         journal("kms %s %s refused:%s: %s", call->operation, key ? key : "-", pcrs, err_text(e));
 }

@@ -1,12 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// One call of the emulated KMS while it is being decided: what kms.c, kms_recipient.c and kms_op.c
-// hand to each other. Refusals are ERR_KMS with "NameException: message" as their literal text, or
-// ERR_DENIED, whose message is in `denial`.
+// One call of the emulated KMS while it is being decided: what the modules kms_* hand to each
+// other. Refusals are ERR_KMS with "NameException: message" as their literal text, or ERR_DENIED,
+// whose name and message are in `refusal` and `detail`.
 #pragma once
 
 #include "crypto/attest.h"
 #include "emu/cmk.h"
 #include "emu/creds.h"
+#include "emu/fault.h"
 #include "emu/kms.h"
 #include "net/json.h"
 
@@ -18,6 +19,7 @@ struct kms_call {
     const struct kms *kms;
     uint64_t now_s;
     struct creds caller;
+    char session[CREDS_ROLE_MAX]; // the caller's, as an ARN
     char region[32];
     const char *operation; // "Decrypt"; "?" until it is known
     uint8_t text[KMS_REQUEST_MAX];
@@ -26,10 +28,13 @@ struct kms_call {
     const struct json *context; // an object of strings, or NULL
     bool has_recipient;
     uint8_t document[ATTEST_BYTES_MAX];
-    struct attest attest;       // verified, when has_recipient
-    uint8_t blob[KMS_BLOB_MAX]; // CiphertextBlob of the request
-    size_t blob_len;
-    size_t data_key_len; // of GenerateDataKey
-    struct cmk cmk;
-    char denial[768];
+    struct attest attest;        // verified, when has_recipient
+    uint8_t input[KMS_BLOB_MAX]; // CiphertextBlob or Plaintext of the request
+    size_t input_len;
+    size_t random_len;      // of GenerateDataKey and GenerateRandom
+    struct cmk cmk;         // of KeyId, or of what KeyId stands for
+    struct cmk destination; // of ReEncrypt
+    struct fault fault;
+    const char *refusal; // AWS's name of an ERR_DENIED
+    char detail[768];
 };

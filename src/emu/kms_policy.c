@@ -3,21 +3,17 @@
 // with anything unknown in it is refused when it is put, and allows nothing if it is met later.
 #include "emu/kms_policy.h"
 
-#include "base/hex.h"
 #include "base/must.h"
+#include "emu/glob.h"
+#include "emu/kms_condition.h"
 
 #include <string.h>
-#include <strings.h>
 
-#define POLICY_MAX   32768
-#define NODES_MAX    1024
-#define ATTEST_KEY   "kms:RecipientAttestation:"
-#define CONTEXT_KEY  "kms:EncryptionContext:"
-#define ROLE_ACCOUNT 13 // where the account starts in "arn:aws:iam::ACCOUNT:role/NAME"
+#define NODES_MAX 1024
 
 // A policy parsed in memory of its own (json_parse changes what it reads).
 struct policy {
-    uint8_t text[POLICY_MAX];
+    uint8_t text[KMS_POLICY_MAX];
     struct json nodes[NODES_MAX];
     struct json single; // a statement that stands where the list would
     const struct json *statements;
@@ -27,6 +23,7 @@ static FALLIBLE policy_parse(struct policy *policy, struct bytes text);
 static FALLIBLE check_statement(const struct json *statement);
 static bool statement_matches(const struct json *statement,
                               const struct kms_policy_request *request);
+static bool is_deny(const struct json *statement);
 
 struct err kms_policy_check(struct bytes text)
 {
@@ -36,21 +33,34 @@ struct err kms_policy_check(struct bytes text)
 }
 
 enum kms_policy_verdict kms_policy_decide(struct bytes text,
-                                          const struct kms_policy_request *request)
+                                          const struct kms_policy_request *request,
+                                          unsigned *statement)
 {
     enum kms_policy_verdict verdict = KMS_POLICY_NOT_ALLOWED;
+    unsigned number = 1, unused, *decided = statement ? statement : &unused;
     struct policy policy;
 
+    *decided = 0;
     if (text.n == 0 || policy_parse(&policy, text).code)
         return KMS_POLICY_NOT_ALLOWED;
-    for (const struct json *s = policy.statements; s; s = s->next) {
+    for (const struct json *s = policy.statements; s; s = s->next, number++) {
         if (!statement_matches(s, request))
             continue;
-        if (bytes_equal_str(json_string(json_get(s, "Effect")), "Deny"))
+        if (verdict == KMS_POLICY_NOT_ALLOWED || is_deny(s))
+            *decided = number;
+        if (is_deny(s))
             return KMS_POLICY_DENIED;
         verdict = KMS_POLICY_ALLOW;
     }
     return verdict;
+}
+
+static FALLIBLE check_version(const struct json *version)
+{
+    ENSURE(!version || bytes_equal_str(json_string(version), "2012-10-17") ||
+               bytes_equal_str(json_string(version), "2008-10-17"),
+           ERR_MALFORMED, "policy: Version: expected 2012-10-17 or 2008-10-17");
+    return OK;
 }
 
 static struct err policy_parse(struct policy *policy, struct bytes text)
@@ -65,6 +75,7 @@ static struct err policy_parse(struct policy *policy, struct bytes text)
     ENSURE(root->type == JSON_OBJECT, ERR_MALFORMED, "policy: expected an object");
     ENSURE(!json_unknown(root, known), ERR_MALFORMED,
            "policy: expected Version, Id and Statement only");
+    TRY(check_version(json_get(root, "Version")));
     statement = json_get(root, "Statement");
     ENSURE(statement, ERR_MALFORMED, "policy: Statement is missing");
     policy->single = *statement;
@@ -75,31 +86,84 @@ static struct err policy_parse(struct policy *policy, struct bytes text)
     return OK;
 }
 
-// A string or an array of strings: how policies write "one of". Returns the first; next_value
-// walks on.
-static const struct json *first_value(const struct json *value)
+static bool is_deny(const struct json *statement)
 {
-    return value && value->type == JSON_ARRAY ? value->child : value;
+    return bytes_equal_str(json_string(json_get(statement, "Effect")), "Deny");
 }
 
-static const struct json *next_value(const struct json *list, const struct json *value)
+// The bytes before the next ':', which is taken too.
+static struct bytes next_part(struct bytes *text)
 {
-    return list->type == JSON_ARRAY ? value->next : NULL;
+    const uint8_t *at = text->n ? memchr(text->p, ':', text->n) : NULL;
+    size_t n = at ? (size_t)(at - text->p) : text->n;
+    struct bytes part = bytes_take(*text, n);
+
+    *text = bytes_skip(*text, at ? n + 1 : n);
+    return part;
 }
 
-static FALLIBLE check_strings(const struct json *list)
+static bool is_account(struct bytes text)
 {
-    ENSURE(list && (list->type == JSON_STRING || list->type == JSON_ARRAY), ERR_MALFORMED,
-           "policy: expected a string or a list of strings");
-    for (const struct json *v = first_value(list); v; v = next_value(list, v))
-        ENSURE(v->type == JSON_STRING, ERR_MALFORMED,
-               "policy: expected a string or a list of strings");
-    return OK;
+    for (size_t i = 0; i < text.n; i++) {
+        if (text.p[i] < '0' || text.p[i] > '9')
+            return false;
+    }
+    return text.n == 12;
+}
+
+// "arn:PARTITION:SERVICE:REGION:ACCOUNT:NAME".
+struct principal {
+    struct bytes service, account, name;
+};
+
+static bool read_principal(struct principal *out, struct bytes arn)
+{
+    bool is_arn = bytes_equal_str(next_part(&arn), "arn");
+    struct bytes partition = next_part(&arn);
+
+    out->service = next_part(&arn);
+    (void)next_part(&arn); // iam and sts have no region, keys have one
+    out->account = next_part(&arn);
+    out->name = arn;
+    return is_arn && is_account(out->account) && out->name.n > 0 &&
+           (bytes_equal_str(partition, "aws") || bytes_equal_str(partition, "aws-us-gov") ||
+            bytes_equal_str(partition, "aws-cn"));
+}
+
+struct bytes kms_policy_account(struct bytes arn)
+{
+    struct principal principal;
+
+    return read_principal(&principal, arn) ? principal.account : BYTES_NONE;
+}
+
+static bool starts_with(struct bytes text, const char *prefix)
+{
+    size_t n = strlen(prefix);
+
+    return text.n > n && bytes_equal_str(bytes_take(text, n), prefix);
+}
+
+// A Principal has no wildcard but "*" alone (IAM User Guide, "Principal").
+static bool is_principal(struct bytes text)
+{
+    struct principal p;
+
+    if (bytes_equal_str(text, "*") || is_account(text))
+        return true;
+    if (!read_principal(&p, text) || memchr(text.p, '*', text.n) || memchr(text.p, '?', text.n))
+        return false;
+    if (bytes_equal_str(p.service, "iam"))
+        return bytes_equal_str(p.name, "root") || starts_with(p.name, "role/") ||
+               starts_with(p.name, "user/");
+    return bytes_equal_str(p.service, "sts") &&
+           (starts_with(p.name, "assumed-role/") || starts_with(p.name, "federated-user/"));
 }
 
 static FALLIBLE check_principal(const struct json *principal)
 {
     static const char *const known[] = { "AWS", NULL };
+    const struct json *list;
 
     ENSURE(principal, ERR_MALFORMED, "policy: Principal is missing");
     if (principal->type == JSON_STRING) {
@@ -109,67 +173,12 @@ static FALLIBLE check_principal(const struct json *principal)
     }
     ENSURE(principal->type == JSON_OBJECT && !json_unknown(principal, known), ERR_UNSUPPORTED,
            "policy: Principal: expected \"*\" or {\"AWS\": ...}");
-    return check_strings(json_get(principal, "AWS"));
-}
-
-// The number in "PCR0" to "PCR31"; -1 for anything else. ImageSha384 is PCR0.
-static int attest_index(struct bytes name)
-{
-    int index = 0;
-
-    if (bytes_equal_str(name, "ImageSha384"))
-        return 0;
-    if (name.n < 4 || name.n > 5 || memcmp(name.p, "PCR", 3) != 0)
-        return -1;
-    for (size_t i = 3; i < name.n; i++) {
-        if (name.p[i] < '0' || name.p[i] > '9')
-            return -1;
-        index = index * 10 + (name.p[i] - '0');
-    }
-    return index < ATTEST_PCRS && (name.n == 4 || name.p[3] != '0') ? index : -1;
-}
-
-static bool has_prefix(struct bytes text, const char *prefix, struct bytes *rest)
-{
-    size_t n = strlen(prefix);
-
-    *rest = bytes_skip(text, n);
-    return text.n > n && memcmp(text.p, prefix, n) == 0;
-}
-
-static FALLIBLE check_condition_key(const struct json *key, bool is_null_operator)
-{
-    struct bytes rest;
-
-    if (has_prefix(key->key, ATTEST_KEY, &rest))
-        ENSURE(attest_index(rest) >= 0, ERR_MALFORMED,
-               "policy: kms:RecipientAttestation: expected ImageSha384 or PCR0 to PCR31");
-    else
-        ENSURE(has_prefix(key->key, CONTEXT_KEY, &rest), ERR_UNSUPPORTED,
-               "policy: Condition: expected kms:RecipientAttestation or kms:EncryptionContext");
-    TRY(check_strings(key));
-    for (const struct json *v = first_value(key); is_null_operator && v; v = next_value(key, v))
-        ENSURE(bytes_equal_str(v->text, "true") || bytes_equal_str(v->text, "false"), ERR_MALFORMED,
-               "policy: Null: expected \"true\" or \"false\"");
-    return OK;
-}
-
-static FALLIBLE check_condition(const struct json *condition)
-{
-    static const char *const known[] = { "StringEquals", "StringEqualsIgnoreCase",
-                                         "StringNotEquals", "Null", NULL };
-
-    if (!condition)
-        return OK;
-    ENSURE(condition->type == JSON_OBJECT, ERR_MALFORMED, "policy: Condition: expected an object");
-    ENSURE(!json_unknown(condition, known), ERR_UNSUPPORTED,
-           "policy: Condition: expected StringEquals, StringEqualsIgnoreCase, StringNotEquals or "
-           "Null");
-    for (const struct json *op = condition->child; op; op = op->next) {
-        ENSURE(op->type == JSON_OBJECT, ERR_MALFORMED, "policy: Condition: expected keys");
-        for (const struct json *key = op->child; key; key = key->next)
-            TRY(check_condition_key(key, bytes_equal_str(op->key, "Null")));
-    }
+    list = json_get(principal, "AWS");
+    TRY(kms_condition_check_strings(list));
+    for (const struct json *v = kms_condition_first(list); v; v = kms_condition_next(list, v))
+        ENSURE(is_principal(v->text), ERR_MALFORMED,
+               "policy: Principal: expected \"*\", 12 digits, or the ARN of an account's root, a "
+               "role, a user or a session");
     return OK;
 }
 
@@ -177,154 +186,88 @@ static struct err check_statement(const struct json *statement)
 {
     static const char *const known[] = { "Sid",      "Effect",    "Principal", "Action",
                                          "Resource", "Condition", NULL };
+    const struct json *sid = json_get(statement, "Sid");
     struct bytes effect = json_string(json_get(statement, "Effect"));
 
     ENSURE(statement->type == JSON_OBJECT, ERR_MALFORMED, "policy: Statement: expected an object");
     ENSURE(!json_unknown(statement, known), ERR_UNSUPPORTED,
            "policy: Statement: expected Sid, Effect, Principal, Action, Resource and Condition "
            "only");
+    ENSURE(!sid || sid->type == JSON_STRING, ERR_MALFORMED, "policy: Sid: expected a string");
     ENSURE(bytes_equal_str(effect, "Allow") || bytes_equal_str(effect, "Deny"), ERR_MALFORMED,
            "policy: Effect: expected Allow or Deny");
     TRY(check_principal(json_get(statement, "Principal")));
-    TRY(check_strings(json_get(statement, "Action")));
-    TRY(check_strings(json_get(statement, "Resource")));
-    return check_condition(json_get(statement, "Condition"));
+    TRY(kms_condition_check_strings(json_get(statement, "Action")));
+    TRY(kms_condition_check_strings(json_get(statement, "Resource")));
+    return kms_condition_check(json_get(statement, "Condition"));
 }
 
-static bool equal_ignoring_case(struct bytes a, struct bytes b)
+// Action names compare in any case (IAM User Guide, "Action").
+static bool list_matches(const struct json *list, struct bytes text, bool any_case)
 {
-    return a.n == b.n && (a.n == 0 || strncasecmp((const char *)a.p, (const char *)b.p, a.n) == 0);
-}
-
-// Action names compare in any case and may end in '*' (IAM user guide, "Action").
-static bool action_matches(const struct json *list, struct bytes action)
-{
-    for (const struct json *v = first_value(list); v; v = next_value(list, v)) {
-        struct bytes pattern = v->text;
-        bool open = pattern.n > 0 && pattern.p[pattern.n - 1] == '*';
-
-        if (open)
-            pattern.n--;
-        if (equal_ignoring_case(open ? bytes_take(action, pattern.n) : action, pattern))
+    for (const struct json *v = kms_condition_first(list); v; v = kms_condition_next(list, v)) {
+        if (glob_match(v->text, text, any_case))
             return true;
     }
     return false;
 }
 
-static bool resource_matches(const struct json *list, struct bytes resource)
+// Names that stand for a whole account: everybody, 12 digits, or its root.
+static bool names_account(struct bytes name, struct bytes account)
 {
-    for (const struct json *v = first_value(list); v; v = next_value(list, v)) {
-        if (bytes_equal_str(v->text, "*") || bytes_equal(v->text, resource))
-            return true;
-    }
-    return false;
-}
+    struct principal p;
 
-// The role itself, or its account as 12 digits or as arn:aws:iam::ACCOUNT:root.
-static bool names_caller(struct bytes name, struct bytes role)
-{
-    struct bytes account = bytes_take(bytes_skip(role, ROLE_ACCOUNT), 12);
-
-    if (bytes_equal_str(name, "*") || bytes_equal(name, role) || bytes_equal(name, account))
+    if (bytes_equal_str(name, "*") || bytes_equal(name, account))
         return true;
-    return name.n == ROLE_ACCOUNT + 12 + 5 && account.n == 12 &&
-           bytes_equal(bytes_take(name, ROLE_ACCOUNT + 12), bytes_take(role, ROLE_ACCOUNT + 12)) &&
-           bytes_equal_str(bytes_skip(name, ROLE_ACCOUNT + 12), ":root");
+    return read_principal(&p, name) && bytes_equal_str(p.service, "iam") &&
+           bytes_equal_str(p.name, "root") && bytes_equal(p.account, account);
 }
 
-static bool principal_matches(const struct json *principal, struct bytes role)
+// For a caller of another account an Allow must name the caller; a Deny meets it by any name.
+static bool names_caller(struct bytes name, const struct kms_policy_request *request, bool deny)
 {
+    struct bytes account = kms_policy_account(request->role);
+    bool own = bytes_equal(account, kms_policy_account(request->resource));
+
+    if (bytes_equal(name, request->role) ||
+        (request->session.n > 0 && bytes_equal(name, request->session)))
+        return true;
+    return (own || deny) && names_account(name, account);
+}
+
+static bool principal_matches(const struct json *s, const struct kms_policy_request *request)
+{
+    const struct json *principal = json_get(s, "Principal");
     const struct json *list =
         principal->type == JSON_STRING ? principal : json_get(principal, "AWS");
 
-    for (const struct json *v = first_value(list); v; v = next_value(list, v)) {
-        if (names_caller(v->text, role))
+    for (const struct json *v = kms_condition_first(list); v; v = kms_condition_next(list, v)) {
+        if (names_caller(v->text, request, is_deny(s)))
             return true;
     }
     return false;
-}
-
-// The value of a condition key in this request; p is NULL when the request has no such key. A
-// request without Recipient has none of the attestation keys.
-static struct bytes request_value(const struct kms_policy_request *request, struct bytes key,
-                                  char hex[static 2 * ATTEST_PCR_BYTES + 1])
-{
-    struct bytes rest;
-
-    if (has_prefix(key, ATTEST_KEY, &rest)) {
-        int index = attest_index(rest);
-
-        if (!request->attest || index < 0 || !(request->attest->pcr_present >> index & 1))
-            return BYTES_NONE;
-        hex_encode(hex, BYTES_OF(request->attest->pcr[index]));
-        return bytes_str(hex);
-    }
-    if (!request->context || !has_prefix(key, CONTEXT_KEY, &rest))
-        return BYTES_NONE;
-    for (const struct json *member = request->context->child; member; member = member->next) {
-        if (bytes_equal(member->key, rest))
-            return json_string(member);
-    }
-    return BYTES_NONE;
-}
-
-static bool any_equal(const struct json *list, struct bytes value, bool ignore_case)
-{
-    for (const struct json *v = first_value(list); v; v = next_value(list, v)) {
-        if (ignore_case ? equal_ignoring_case(v->text, value) : bytes_equal(v->text, value))
-            return true;
-    }
-    return false;
-}
-
-// IAM user guide, "Condition operators": an absent key matches no positive operator, and matches
-// a negated one.
-static bool condition_holds(struct bytes op, const struct json *key,
-                            const struct kms_policy_request *request)
-{
-    char hex[2 * ATTEST_PCR_BYTES + 1];
-    struct bytes value = request_value(request, key->key, hex);
-
-    if (bytes_equal_str(op, "Null"))
-        return any_equal(key, value.p ? BYTES_LIT("false") : BYTES_LIT("true"), false);
-    if (bytes_equal_str(op, "StringNotEquals"))
-        return !value.p || !any_equal(key, value, false);
-    return value.p && any_equal(key, value, bytes_equal_str(op, "StringEqualsIgnoreCase"));
-}
-
-// The first condition key that does not hold; NULL when all do.
-static const struct json *failing_condition(const struct json *condition,
-                                            const struct kms_policy_request *request)
-{
-    for (const struct json *op = condition ? condition->child : NULL; op; op = op->next) {
-        for (const struct json *key = op->child; key; key = key->next) {
-            if (!condition_holds(op->key, key, request))
-                return key;
-        }
-    }
-    return NULL;
 }
 
 static bool statement_matches(const struct json *s, const struct kms_policy_request *request)
 {
-    return principal_matches(json_get(s, "Principal"), request->role) &&
-           action_matches(json_get(s, "Action"), request->action) &&
-           resource_matches(json_get(s, "Resource"), request->resource) &&
-           !failing_condition(json_get(s, "Condition"), request);
+    return principal_matches(s, request) &&
+           list_matches(json_get(s, "Action"), request->action, true) &&
+           list_matches(json_get(s, "Resource"), request->resource, false) &&
+           !kms_condition_failing(json_get(s, "Condition"), request);
 }
 
 static struct bytes statement_obstacle(const struct json *s,
                                        const struct kms_policy_request *request)
 {
-    const struct json *failing = failing_condition(json_get(s, "Condition"), request);
+    const struct json *failing = kms_condition_failing(json_get(s, "Condition"), request);
 
-    if (bytes_equal_str(json_string(json_get(s, "Effect")), "Deny"))
+    if (is_deny(s))
         return failing ? failing->key : BYTES_LIT("Effect: Deny");
-    if (!principal_matches(json_get(s, "Principal"), request->role))
+    if (!principal_matches(s, request))
         return BYTES_LIT("Principal");
-    if (!action_matches(json_get(s, "Action"), request->action))
+    if (!list_matches(json_get(s, "Action"), request->action, true))
         return BYTES_LIT("Action");
-    if (!resource_matches(json_get(s, "Resource"), request->resource))
+    if (!list_matches(json_get(s, "Resource"), request->resource, false))
         return BYTES_LIT("Resource");
     return failing ? failing->key : BYTES_NONE;
 }

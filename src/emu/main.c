@@ -5,6 +5,7 @@
 #include "base/must.h"
 #include "crypto/openssl/libcrypto.h"
 #include "emu/cmd.h"
+#include "emu/policytest.h"
 #include "emu/run.h"
 
 #include <stdio.h>
@@ -31,6 +32,17 @@ static const struct command {
     { "key", "unwrap", cmd_key_unwrap,
       "--dir DIR --key ARN --context JSON --blob BASE64\n"
       "      open a CiphertextBlob with the master key and print the data key (for tests)" },
+    { "key", "policy-test", policytest_command,
+      "--policy POLICY.json --context REQUEST.json\n"
+      "      print allow or deny and the statement that decided (src/emu/policytest.h)" },
+    { "credentials", NULL, cmd_credentials,
+      "--dir DIR --role ARN [--life-s N]\n"
+      "      print temporary credentials of any role of any account, as IMDS would give them" },
+    { "fault", NULL, cmd_fault,
+      "--dir DIR [--clear] [FAULT[,OPTION=NUMBER]...]\n"
+      "      order a fault of the running KMS; without FAULT print those in force. FAULT is\n"
+      "      throttle, internal, latency, wrong-key-id, plaintext, corrupt-cms, wrong-recipient,\n"
+      "      other-data-key or cut; options are in src/emu/fault.h" },
     { "run", NULL, run_command,
       "--dir DIR --pki PKIDIR --enclave FILE [--role ARN] [--debug-mode] [--no-restart]\n"
       "      [--clock-skew-s N] [--max-age-s N] [--imds-ttl-s N]\n"

@@ -27,6 +27,9 @@ struct server_response {
     struct http_field field[8]; // further fields; static values or bytes inside `scratch`
     size_t fields;
     uint8_t scratch[512];
+    // Not 0: the answer, head included, ends after so many bytes, and the connection with it. For
+    // servers that show clients a broken connection (emu/fault.h).
+    size_t cut;
 };
 
 struct server_options {

@@ -311,6 +311,10 @@ static void server_conn_answer(struct server_conn *conn, struct server_response 
     if (response->status != 204 && !bytes_equal_str(conn->head.method, "HEAD"))
         wr_bytes(&wr, bytes_of(response->body.p, response->body.len));
     conn->out_len = wr_done(&wr).n;
+    if (response->cut > 0 && response->cut < conn->out_len) {
+        conn->out_len = response->cut;
+        conn->close_after = true;
+    }
 }
 
 void server_conn_handle(struct server_conn *conn, uint8_t *response_buffer)

@@ -14,35 +14,6 @@
 
 #include <sys/stat.h>
 
-static void expect_refusal(const struct scene_case *c)
-{
-    unsigned status;
-    struct bytes type = json_string(json_get(call(c, &status), "__type"));
-
-    if (status != 400 || !bytes_equal_str(type, c->error))
-        fail_msg("%s: %u %.*s, expected %s", c->name, status, (int)type.n, (const char *)type.p,
-                 c->error);
-}
-
-static void expect_refusals(const struct scene_case *cases, size_t count)
-{
-    for (size_t i = 0; i < count; i++)
-        expect_refusal(&cases[i]);
-}
-
-// What CiphertextForRecipient holds, opened with the recipient's key.
-static void open_answer(uint8_t out[static 32], const struct json *root)
-{
-    uint8_t ber[CMS_BYTES_MAX];
-    size_t ber_n = 0;
-
-    assert_null(json_get(root, "Plaintext"));
-    assert_true(bytes_equal_str(json_string(json_get(root, "KeyId")), cmk.arn));
-    expect_ok("base64", base64_decode(ber, sizeof(ber), &ber_n,
-                                      json_string(json_get(root, "CiphertextForRecipient"))));
-    expect_ok("cms", cms_open(out, 32, recipient, bytes_of(ber, ber_n)));
-}
-
 static void decrypts(void **state)
 {
     static const struct scene_case good[] = {

@@ -10,16 +10,18 @@
 #include <cmocka.h>
 
 #include "base/must.h"
+#include "emu/glob.h"
 #include "expect.h"
 
-#define ROLE   "arn:aws:iam::111122223333:role/app/signer"
-#define KEY    "arn:aws:kms:eu-west-1:111122223333:key/12345678-1234-4321-8765-123456789abc"
-#define HEX_A0 "a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0"
-#define PCR_A0 HEX_A0 HEX_A0
-#define HEX_B0 "B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0"
-#define PCR_B0 HEX_B0 HEX_B0
-#define HEX_00 "000000000000000000000000000000000000000000000000"
-#define PCR_00 HEX_00 HEX_00
+#define ROLE    "arn:aws:iam::111122223333:role/app/signer"
+#define KEY     "arn:aws:kms:eu-west-1:111122223333:key/12345678-1234-4321-8765-123456789abc"
+#define FOREIGN "arn:aws:iam::444455556666:role/app/signer"
+#define HEX_A0  "a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0"
+#define PCR_A0  HEX_A0 HEX_A0
+#define HEX_B0  "B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0B0"
+#define PCR_B0  HEX_B0 HEX_B0
+#define HEX_00  "000000000000000000000000000000000000000000000000"
+#define PCR_00  HEX_00 HEX_00
 
 #define POLICY(statements) "{\"Version\":\"2012-10-17\",\"Statement\":[" statements "]}"
 #define ST(effect, who, act, cond)                                                                \
@@ -30,6 +32,8 @@
 #define WHO(who)    POLICY(ST("Allow", who, "\"kms:Decrypt\"", ""))
 #define ACT(act)    POLICY(ST("Allow", "\"*\"", act, ""))
 #define PCR(n)      "\"kms:RecipientAttestation:PCR" n "\""
+#define SESSION     "arn:aws:sts::111122223333:assumed-role/signer/i-0"
+#define KEYS        "\"kms:EncryptionContextKeys\""
 #define CTX(name)   "\"kms:EncryptionContext:" name "\""
 
 static struct attest doc;
@@ -120,8 +124,52 @@ static const struct verdict_case {
           ST("Deny", "\"*\"", "\"kms:PutKeyPolicy\"", "") "," ST("Allow", "\"*\"", "\"*\"", "")) },
     { "a single statement", KMS_POLICY_ALLOW, KMS_POLICY_ALLOW,
       "{\"Statement\":" ST("Allow", "\"*\"", "\"*\"", "") ",\"Version\":\"2012-10-17\"}" },
+    { "the session", KMS_POLICY_ALLOW, KMS_POLICY_ALLOW, WHO("{\"AWS\":\"" SESSION "\"}") },
+    { "another session", KMS_POLICY_NOT_ALLOWED, KMS_POLICY_NOT_ALLOWED,
+      WHO("{\"AWS\":\"arn:aws:sts::111122223333:assumed-role/signer/i-1\"}") },
+    { "a user", KMS_POLICY_NOT_ALLOWED, KMS_POLICY_NOT_ALLOWED,
+      WHO("{\"AWS\":\"arn:aws:iam::111122223333:user/signer\"}") },
+    { "star in the middle", KMS_POLICY_ALLOW, KMS_POLICY_ALLOW, ACT("\"kms:*crypt\"") },
+    { "question mark", KMS_POLICY_ALLOW, KMS_POLICY_ALLOW, ACT("\"kms:De?rypt\"") },
+    { "question mark for nothing", KMS_POLICY_NOT_ALLOWED, KMS_POLICY_NOT_ALLOWED,
+      ACT("\"kms:Decrypt?\"") },
+    { "not equal in any case", KMS_POLICY_NOT_ALLOWED, KMS_POLICY_ALLOW,
+      POLICY(ALLOW("\"StringNotEqualsIgnoreCase\":{" PCR("16") ":\"" PCR_B0 "\"}")) },
+    { "not equal to one of two", KMS_POLICY_NOT_ALLOWED, KMS_POLICY_NOT_ALLOWED,
+      POLICY(ALLOW("\"StringNotEquals\":{" CTX("service") ":[\"x\",\"cloister\"]}")) },
+    { "like", KMS_POLICY_ALLOW, KMS_POLICY_ALLOW,
+      POLICY(ALLOW("\"StringLike\":{" CTX("service") ":\"clo*e?\"}")) },
+    { "like, other case", KMS_POLICY_NOT_ALLOWED, KMS_POLICY_NOT_ALLOWED,
+      POLICY(ALLOW("\"StringLike\":{" CTX("service") ":\"CLO*\"}")) },
+    { "not like", KMS_POLICY_NOT_ALLOWED, KMS_POLICY_NOT_ALLOWED,
+      POLICY(ALLOW("\"StringNotLike\":{" CTX("service") ":\"clo*\"}")) },
+    { "name of a key in another case", KMS_POLICY_ALLOW, KMS_POLICY_NOT_ALLOWED,
+      POLICY(ALLOW("\"StringEquals\":{\"KMS:recipientattestation:imagesha384\":\"" PCR_A0
+                   "\",\"kms:EncryptionContext:PURPOSE\":\"datakey\"}")) },
+    { "names of the context, all", KMS_POLICY_ALLOW, KMS_POLICY_ALLOW,
+      POLICY(ALLOW("\"ForAllValues:StringEquals\":{" KEYS ":[\"Purpose\",\"service\",\"x\"]}")) },
+    { "names of the context, one more", KMS_POLICY_NOT_ALLOWED, KMS_POLICY_NOT_ALLOWED,
+      POLICY(ALLOW("\"ForAllValues:StringEquals\":{" KEYS ":\"service\"}")) },
+    { "names of the context, any", KMS_POLICY_ALLOW, KMS_POLICY_ALLOW,
+      POLICY(ALLOW("\"ForAnyValue:StringEquals\":{" KEYS ":\"service\"}")) },
+    { "names of the context, none", KMS_POLICY_NOT_ALLOWED, KMS_POLICY_NOT_ALLOWED,
+      POLICY(ALLOW("\"ForAnyValue:StringEquals\":{" KEYS ":\"Service\"}")) },
+    { "all of nothing", KMS_POLICY_NOT_ALLOWED, KMS_POLICY_ALLOW,
+      POLICY(ALLOW("\"ForAllValues:StringEquals\":{" PCR("0") ":\"x\"}")) },
+    { "any of nothing", KMS_POLICY_ALLOW, KMS_POLICY_NOT_ALLOWED,
+      POLICY(ALLOW("\"ForAnyValue:StringNotEquals\":{" PCR("0") ":\"x\"}")) },
+    { "caller's account", KMS_POLICY_ALLOW, KMS_POLICY_ALLOW,
+      POLICY(ALLOW("\"StringEquals\":{\"kms:CallerAccount\":\"111122223333\"}")) },
+    { "caller's other account", KMS_POLICY_NOT_ALLOWED, KMS_POLICY_NOT_ALLOWED,
+      POLICY(ALLOW("\"StringEquals\":{\"aws:PrincipalAccount\":\"111122223334\"}")) },
+    { "caller's role", KMS_POLICY_ALLOW, KMS_POLICY_ALLOW,
+      POLICY(ALLOW("\"StringLike\":{\"aws:PrincipalArn\":\"arn:aws:iam::*:role/app/*\"}")) },
+    { "over TLS", KMS_POLICY_ALLOW, KMS_POLICY_ALLOW,
+      POLICY(ALLOW("\"Bool\":{\"aws:SecureTransport\":\"True\"}")) },
+    { "no lockout check to bypass", KMS_POLICY_NOT_ALLOWED, KMS_POLICY_NOT_ALLOWED,
+      POLICY(ALLOW("\"Bool\":{\"kms:BypassPolicyLockoutSafetyCheck\":\"false\"}")) },
     { "unknown operator", KMS_POLICY_NOT_ALLOWED, KMS_POLICY_NOT_ALLOWED,
-      POLICY(ALLOW("\"StringLike\":{" PCR("0") ":\"*\"}")) },
+      POLICY(ALLOW("\"StringLikeIfExists\":{" PCR("0") ":\"*\"}")) },
     { "no JSON", KMS_POLICY_NOT_ALLOWED, KMS_POLICY_NOT_ALLOWED, "{" },
 };
 
@@ -130,10 +178,11 @@ static void check_verdict(const struct verdict_case *c, const struct attest *att
 {
     struct kms_policy_request request = { .action = BYTES_LIT("kms:Decrypt"),
                                           .role = BYTES_LIT(ROLE),
+                                          .session = BYTES_LIT(SESSION),
                                           .resource = BYTES_LIT(KEY),
                                           .attest = attest,
                                           .context = context };
-    enum kms_policy_verdict got = kms_policy_decide(bytes_str(c->policy), &request);
+    enum kms_policy_verdict got = kms_policy_decide(bytes_str(c->policy), &request, NULL);
 
     if (got != expected)
         fail_msg("%s, %s Recipient: %d, expected %d", c->name, attest ? "with" : "without",
@@ -185,6 +234,31 @@ static void refuses(void **state)
           POLICY(ALLOW("\"StringEquals\":{" PCR("00") ":\"x\"}")) },
         { "Null value", ERR_MALFORMED, "Null", POLICY(ALLOW("\"Null\":{" PCR("0") ":\"no\"}")) },
         { "value", ERR_MALFORMED, "string", POLICY(ALLOW("\"StringEquals\":{" PCR("0") ":0}")) },
+        { "Bool value", ERR_MALFORMED, "Bool",
+          POLICY(ALLOW("\"Bool\":{\"aws:SecureTransport\":\"1\"}")) },
+        { "Bool of text", ERR_UNSUPPORTED, "Bool",
+          POLICY(ALLOW("\"Bool\":{" PCR("0") ":\"true\"}")) },
+        { "text of Bool", ERR_UNSUPPORTED, "Bool",
+          POLICY(ALLOW("\"StringEquals\":{\"aws:SecureTransport\":\"true\"}")) },
+        { "set operator of Null", ERR_UNSUPPORTED, "StringEquals",
+          POLICY(ALLOW("\"ForAllValues:Null\":{" PCR("0") ":\"true\"}")) },
+        { "names without a set operator", ERR_UNSUPPORTED, "ForAnyValue",
+          POLICY(ALLOW("\"StringEquals\":{" KEYS ":\"service\"}")) },
+        { "operator in another case", ERR_UNSUPPORTED, "StringEquals",
+          POLICY(ALLOW("\"stringequals\":{" PCR("0") ":\"x\"}")) },
+        { "context without a name", ERR_UNSUPPORTED, "Condition",
+          POLICY(ALLOW("\"StringEquals\":{" CTX("") ":\"x\"}")) },
+        { "variable", ERR_UNSUPPORTED, "variables",
+          POLICY(ALLOW("\"StringEquals\":{" PCR("0") ":\"${aws:username}\"}")) },
+        { "Principal with a wildcard", ERR_MALFORMED, "Principal",
+          WHO("{\"AWS\":\"arn:aws:iam::111122223333:role/*\"}") },
+        { "Principal of 11 digits", ERR_MALFORMED, "Principal", WHO("{\"AWS\":\"11112222333\"}") },
+        { "Principal is a group", ERR_MALFORMED, "Principal",
+          WHO("{\"AWS\":\"arn:aws:iam::111122223333:group/x\"}") },
+        { "Version", ERR_MALFORMED, "Version", "{\"Version\":\"2020-01-01\",\"Statement\":[]}" },
+        { "Sid", ERR_MALFORMED, "Sid",
+          POLICY("{\"Sid\":1,\"Effect\":\"Allow\",\"Principal\":\"*\",\"Action\":\"*\","
+                 "\"Resource\":\"*\"}") },
         { "duplicate", ERR_MALFORMED, NULL, "{\"Statement\":[],\"Statement\":[]}" },
     };
 
@@ -194,6 +268,80 @@ static void refuses(void **state)
                    bad[i].what);
     for (size_t i = 1; i + 2 < ARRAY_LEN(cases); i++)
         expect_ok(cases[i].name, kms_policy_check(bytes_str(cases[i].policy)));
+}
+
+// Another account's caller needs a statement that names it; a Deny meets it by any name.
+static void across_accounts(void **state)
+{
+    static const struct {
+        const char *name;
+        enum kms_policy_verdict expected;
+        unsigned statement;
+        const char *policy;
+    } across[] = {
+        { "everybody", KMS_POLICY_NOT_ALLOWED, 0, WHO("\"*\"") },
+        { "its root", KMS_POLICY_NOT_ALLOWED, 0,
+          WHO("{\"AWS\":\"arn:aws:iam::444455556666:root\"}") },
+        { "its digits", KMS_POLICY_NOT_ALLOWED, 0, WHO("{\"AWS\":\"444455556666\"}") },
+        { "the role of the same name", KMS_POLICY_NOT_ALLOWED, 0, WHO("{\"AWS\":\"" ROLE "\"}") },
+        { "the role", KMS_POLICY_ALLOW, 1, WHO("{\"AWS\":\"" FOREIGN "\"}") },
+        { "the role, second", KMS_POLICY_ALLOW, 2,
+          POLICY(ST("Allow", "\"*\"", "\"*\"", "") "," ST("Allow", "{\"AWS\":\"" FOREIGN "\"}",
+                                                          "\"*\"", "")) },
+        { "the role, and everybody denied", KMS_POLICY_DENIED, 2,
+          POLICY(ST("Allow", "{\"AWS\":\"" FOREIGN "\"}", "\"*\"", "") "," ST("Deny", "\"*\"",
+                                                                              "\"*\"", "")) },
+        { "the role, and its account denied", KMS_POLICY_DENIED, 1,
+          POLICY(ST("Deny", "{\"AWS\":\"444455556666\"}", "\"*\"",
+                    "") "," ST("Allow", "{\"AWS\":\"" FOREIGN "\"}", "\"*\"", "")) },
+    };
+    struct kms_policy_request request = { .action = BYTES_LIT("kms:Decrypt"),
+                                          .role = BYTES_LIT(FOREIGN),
+                                          .resource = BYTES_LIT(KEY) };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(across); i++) {
+        unsigned statement = 99;
+        enum kms_policy_verdict got =
+            kms_policy_decide(bytes_str(across[i].policy), &request, &statement);
+
+        if (got != across[i].expected || statement != across[i].statement)
+            fail_msg("%s: %d by %u", across[i].name, (int)got, statement);
+    }
+}
+
+static void accounts(void **state)
+{
+    (void)state;
+    assert_true(bytes_equal_str(kms_policy_account(BYTES_LIT(ROLE)), "111122223333"));
+    assert_true(bytes_equal_str(kms_policy_account(BYTES_LIT(KEY)), "111122223333"));
+    assert_int_equal(kms_policy_account(BYTES_LIT("arn:aws:iam::11112222333:role/x")).n, 0);
+    assert_int_equal(kms_policy_account(BYTES_LIT("arn:xyz:iam::111122223333:role/x")).n, 0);
+    assert_int_equal(kms_policy_account(BYTES_LIT("111122223333")).n, 0);
+    assert_int_equal(kms_policy_account(BYTES_NONE).n, 0);
+}
+
+static void wildcards(void **state)
+{
+    static const struct {
+        const char *pattern, *text;
+        bool matches;
+    } globs[] = {
+        { "", "", true },           { "*", "", true },
+        { "?", "", false },         { "a*b*c", "axxbyyc", true },
+        { "a*b*c", "axxb", false }, { "*aab", "aaaab", true },
+        { "a?c", "abc", true },     { "a?c", "ac", false },
+        { "abc", "ABC", true },     { "**", "x", true },
+        { "a*", "ba", false },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(globs); i++) {
+        if (glob_match(bytes_str(globs[i].pattern), bytes_str(globs[i].text), true) !=
+            globs[i].matches)
+            fail_msg("%s %s", globs[i].pattern, globs[i].text);
+    }
+    assert_false(glob_match(BYTES_LIT("abc"), BYTES_LIT("ABC"), false));
 }
 
 static void explains(void **state)
@@ -232,9 +380,8 @@ static void explains(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(refuses),
-        cmocka_unit_test(decides),
-        cmocka_unit_test(explains),
+        cmocka_unit_test(refuses),  cmocka_unit_test(decides),   cmocka_unit_test(across_accounts),
+        cmocka_unit_test(accounts), cmocka_unit_test(wildcards), cmocka_unit_test(explains),
     };
 
     return cmocka_run_group_tests(tests, setup, NULL);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// For test/unit/emu_kms.c: one request to the emulated KMS, signed and attested as a front makes
-// it, with everything in it that a case can make different. Include it after cmocka.h.
+// For tests of the emulated KMS: one request to the emulated KMS, signed and attested as a front
+// makes it, with everything in it that a case can make different. Include it after cmocka.h.
 #pragma once
 
 #include "base/base64.h"
@@ -40,6 +40,9 @@ struct scene_case {
     const char *key;     // NULL: the key; "": no KeyId; "other": another existing key
     const char *blob;    // NULL: a genuine one
     const char *extra;   // further members of the request
+    const char *body;    // NULL: made from the fields above; else the whole body, in which "@" is
+                         // the key's ARN and "~" a Recipient
+    const char *role;    // NULL: ROLE
     const char *host, *signed_host, *target, *body_after;
     bool bad_secret, bad_token, unknown_access, expired, disabled, no_authorization;
 };
@@ -51,7 +54,8 @@ static char foreign_pki[DISK_PATH_MAX];
 static uint8_t nsm_root[1024];
 static struct kms kms;
 static uint8_t response_bytes[KMS_RESPONSE_MAX];
-static struct json nodes[64];
+static struct json nodes[256];
+static size_t response_cut;
 
 static void put_policy(void)
 {
@@ -211,11 +215,30 @@ static void write_blob(struct jw *jw)
     jw_base64(jw, wr_done(&wr));
 }
 
+// The text of the case with its two signs filled in.
+static void write_text(struct wr *wr, const struct scene_case *c)
+{
+    for (const char *at = c->body; *at; at++) {
+        struct jw jw = jw_of(wr);
+
+        if (*at == '@')
+            wr_str(wr, cmk.arn);
+        else if (*at == '~')
+            write_recipient(&jw, c);
+        else
+            wr_u8(wr, (uint8_t)*at);
+    }
+}
+
 static void write_body(struct wr *wr, const struct scene_case *c)
 {
     bool generate = c->operation && strcmp(c->operation, "GenerateDataKey") == 0;
     struct jw jw = jw_of(wr);
 
+    if (c->body) {
+        write_text(wr, c);
+        return;
+    }
     jw_object(&jw);
     if (!c->key || *c->key) {
         jw_key(&jw, "KeyId");
@@ -246,14 +269,21 @@ static void write_body(struct wr *wr, const struct scene_case *c)
 static void write_head(struct wr *wr, const struct scene_case *c, struct bytes body)
 {
     const struct creds *with = c->expired ? &expired_creds : &creds;
+    struct creds foreign;
     uint64_t now_s = (uint64_t)((int64_t)time(NULL) + c->sign_skew_s);
     const char *host = c->host ? c->host : HOST;
     uint8_t authorization[2048];
     struct wr auth = WR_OF(authorization);
     char target[64], date[SIGV4_DATE];
-    struct sigv4_credentials credentials = { bytes_str(with->access_key),
-                                             bytes_str(with->secret_key), bytes_str(with->token) };
+    struct sigv4_credentials credentials;
 
+    if (c->role) {
+        expect_ok(c->name, creds_current(&foreign, scene_dir, c->role, now_s, 3600));
+        with = &foreign;
+    }
+    credentials =
+        (struct sigv4_credentials) { bytes_str(with->access_key), bytes_str(with->secret_key),
+                                     bytes_str(with->token) };
     (void)snprintf(target, sizeof(target), "TrentService.%s",
                    c->operation ? c->operation : "Decrypt");
     if (c->bad_secret)
@@ -298,11 +328,44 @@ static const struct json *call(const struct scene_case *c, unsigned *status)
     expect_ok(c->name, wr_end(&head_wr));
     expect_ok(c->name, http_parse_request(&head, &n, wr_done(&head_wr)));
     sent = c->body_after ? bytes_str(c->body_after) : wr_done(&body_wr);
-    expect_ok("state", cmk_set_enabled(scene_dir, bytes_str(cmk.arn), !c->disabled));
+    if (!c->body)
+        expect_ok("state", cmk_set_enabled(scene_dir, bytes_str(cmk.arn), !c->disabled));
     kms_handle(&(struct server_request) { &head, sent, &kms }, &response);
     *status = response.status;
+    response_cut = response.cut;
     expect_ok(c->name, wr_end(&response.body));
+    if (response.body.len == 0)
+        return NULL;
     expect_ok(c->name,
               json_parse(&root, nodes, ARRAY_LEN(nodes), response_bytes, response.body.len));
     return root;
+}
+
+static inline void expect_refusal(const struct scene_case *c)
+{
+    unsigned status;
+    struct bytes type = json_string(json_get(call(c, &status), "__type"));
+
+    if (status != 400 || !bytes_equal_str(type, c->error))
+        fail_msg("%s: %u %.*s, expected %s", c->name, status, (int)type.n, (const char *)type.p,
+                 c->error);
+}
+
+static inline void expect_refusals(const struct scene_case *cases, size_t count)
+{
+    for (size_t i = 0; i < count; i++)
+        expect_refusal(&cases[i]);
+}
+
+// What CiphertextForRecipient holds, opened with the recipient's key.
+static inline void open_answer(uint8_t out[static 32], const struct json *root)
+{
+    uint8_t ber[CMS_BYTES_MAX];
+    size_t ber_n = 0;
+
+    assert_null(json_get(root, "Plaintext"));
+    assert_true(bytes_equal_str(json_string(json_get(root, "KeyId")), cmk.arn));
+    expect_ok("base64", base64_decode(ber, sizeof(ber), &ber_n,
+                                      json_string(json_get(root, "CiphertextForRecipient"))));
+    expect_ok("cms", cms_open(out, 32, recipient, bytes_of(ber, ber_n)));
 }
