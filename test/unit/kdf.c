@@ -61,6 +61,7 @@ static void scrypt_refused(void **state)
         { "n = 262143", { 262143, 8, 1 }, ERR_MALFORMED, "power of 2" },
         { "r = 0", { 1024, 0, 1 }, ERR_MALFORMED, "from 1" },
         { "p = 0", { 1024, 8, 0 }, ERR_MALFORMED, "from 1" },
+        { "n = 2^16 for r = 1", { 1 << 16, 1, 1 }, ERR_MALFORMED, "2^(16 r)" },
         { "2 GiB", { 1 << 21, 8, 1 }, ERR_TOO_LARGE, "1 GiB" },
         { "2 GiB, large r", { 2, 1 << 23, 1 }, ERR_TOO_LARGE, "1 GiB" },
         { "work", { 1 << 18, 8, 9 }, ERR_TOO_LARGE, "2^24" },

@@ -20,6 +20,9 @@ static FALLIBLE check_scrypt(const struct kdf_scrypt *cost)
     ENSURE(cost->n >= 2 && (cost->n & (cost->n - 1)) == 0, ERR_MALFORMED,
            "scrypt: expected a power of 2 for n");
     ENSURE(cost->r >= 1 && cost->p >= 1, ERR_MALFORMED, "scrypt: expected r and p from 1");
+    // Some old key files have n = 2^18 with r = 1; libcrypto does not compute that either.
+    ENSURE(cost->r >= 4 || cost->n < (uint64_t)1 << 16 * cost->r, ERR_MALFORMED,
+           "scrypt: expected n below 2^(16 r)");
     ENSURE(128 * cost->n * cost->r <= KDF_SCRYPT_MEMORY_MAX, ERR_TOO_LARGE,
            "scrypt: expected n and r that need at most 1 GiB");
     ENSURE(cost->n * cost->r <= KDF_SCRYPT_WORK_MAX / cost->p, ERR_TOO_LARGE,
