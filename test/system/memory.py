@@ -4,9 +4,11 @@
 
 Stops vault and front at every system call of one create, sign and restart run, and keeps every page
 of writable memory outside the arena that it has not seen yet (inside the arena for a sanity check).
-Afterwards it unseals the keys with the emulator's CMK and looks for them, as they are and as
-little-endian limbs, in all pages of all stops."""
+Afterwards it unseals the keys with the emulator's CMK and looks for them, as they are, as
+little-endian limbs, as hex and as base64, in all pages of all stops. The recipient key's primes it
+finds in the arena by dividing the public modulus."""
 
+import base64
 import ctypes
 import os
 import re
@@ -15,7 +17,8 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(__file__))
-from cloistertest import Platform, Tap, tx, unb64, unseal_account, unseal_keyset, wait_for  # noqa: E402
+from cloistertest import (Platform, Reader, Tap, hkdf, tx, unb64, unseal_account,  # noqa: E402
+                         unseal_keyset, wait_for)
 
 PTRACE_SYSCALL, PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 24, 17, 0x4206, 0x4207
 OPTIONS = 1 | 8  # TRACESYSGOOD, TRACECLONE
@@ -153,6 +156,7 @@ def main():
         control.call("account.open", record_b64=record)
         first = control.call("sign_transaction", account=created["account"], tx=tx())
         tracer.finish()
+        primes = recipient_primes(pids["vault"])
         os.kill(pids["vault"], signal.SIGKILL)
         wait_for("restart", lambda: not os.path.exists(f"/proc/{pids['vault']}"))
         control = platform.control()
@@ -162,6 +166,7 @@ def main():
         tracer.finish()
         tap.ok(first["raw_tx"] == again["raw_tx"], "the account signs the same after a restart")
         examine(tap, platform, keyset, record, (vault, front))
+        examine_primes(tap, primes, (vault, front))
     finally:
         platform.remove()
     tap.done()
@@ -175,17 +180,82 @@ def examine(tap, platform, keyset, record, memories):
           f"vault {len(vault.outside)}, front {len(front.outside)}; inside: {len(vault.arena)}")
     tap.ok(vault.stops > 100 and front.stops > 100, "both were stopped at their system calls",
            f"{vault.stops} {front.stops}")
-    for name, secret in (("account key", account_key), ("keyset key", keyset_key),
-                         ("data key", data_key)):
-        forms = (("raw", secret), ("little-endian limbs", secret[::-1]))
-        if name != "data key":
-            tap.ok(any(vault.holds(form, arena=True) for _, form in forms),
+    secrets = (("account key", account_key, True), ("keyset key", keyset_key, True),
+               ("key of the record", record_key(keyset_key, unb64(record)), False),
+               ("data key", data_key, False))
+    for name, secret, lasting in secrets:
+        forms = forms_of(secret)
+        if lasting:
+            tap.ok(any(vault.holds(form, arena=True) for form in forms.values()),
                    f"{name}: is in the arena (the search finds what is there)")
-        for form, pattern in forms:
-            tap.ok(not vault.holds(pattern), f"{name}, {form}: not in the vault outside the arena")
-            tap.ok(not front.holds(pattern), f"{name}, {form}: not in the front")
-            tap.ok(not any(pattern in page for page in front.arena),
-                   f"{name}, {form}: not in locked memory of the front")
+        for form, pattern in forms.items():
+            nowhere(tap, f"{name}, {form}", pattern, memories)
+
+
+def forms_of(secret):
+    """base64 at each of the three alignments, without the characters that neighbours change."""
+    forms = {"raw": secret, "little-endian limbs": secret[::-1], "hex": secret.hex().encode(),
+             "HEX": secret.hex().upper().encode()}
+    for shift in range(3):
+        text = base64.b64encode(bytes(shift) + secret)
+        forms[f"base64 at {shift}"] = text[(4 * shift + 2) // 3 + 1:-4]
+    return forms
+
+
+def nowhere(tap, name, pattern, memories):
+    vault, front = memories
+    found = [where for where, hit in (
+        ("the vault outside the arena", vault.holds(pattern)), ("the front", front.holds(pattern)),
+        ("locked memory of the front", front.holds(pattern, arena=True))) if hit]
+    tap.ok(not found, f"{name}: neither in the vault outside the arena nor in the front", found)
+
+
+def record_key(keyset_key, record):
+    """What seals the account key, which libcrypto's AES schedule starts with (PROTOCOL.md 6)."""
+    r = Reader(record)
+    version, _deployment, keyset, account = r.take(2), r.take(16), r.take(16), r.take(16)
+    key_type, purpose = r.take(1), r.take(1)
+    return hkdf(keyset_key, b"cloister-record-key-1\0" + version + keyset + account + purpose
+                + key_type)
+
+
+def recipient_primes(pid):
+    """The primes of the recipient key: the one word sequence in the arena that divides the modulus
+    of the SubjectPublicKeyInfo that stands in the vault's public memory."""
+    head = bytes.fromhex("30820122300d06092a864886f70d01010105000382010f003082010a0282010100")
+    public, arena = [], b""
+    with open(f"/proc/{pid}/mem", "rb", buffering=0) as mem:
+        for start, end, in_arena in list(Memory._regions(pid)):
+            mem.seek(start)
+            data = mem.read(end - start)
+            if in_arena:
+                arena += data
+            else:
+                public.append(data)
+    for data in public:
+        at = data.find(head)
+        if at >= 0:
+            modulus = int.from_bytes(data[at + len(head):at + len(head) + 256], "big")
+            break
+    else:
+        raise AssertionError("no recipient key in the vault's public memory")
+    for at in range(0, len(arena) - 128, 8):
+        if arena[at] & 1 and arena[at + 127] & 0x80:
+            candidate = int.from_bytes(arena[at:at + 128], "little")
+            if modulus % candidate == 0:
+                return candidate, modulus // candidate
+    return None
+
+
+def examine_primes(tap, primes, memories):
+    if not tap.ok(primes, "recipient key: a prime is in the arena (the search finds what is there)"):
+        return
+    for name, prime in zip("pq", primes):
+        for order in ("little", "big"):
+            data = prime.to_bytes(128, order)
+            # Any 32 of its bytes give the key away (Coppersmith needs half of a prime).
+            for part in (data[:32], data[48:80], data[-32:]):
+                nowhere(tap, f"recipient key: {name}, {order}-endian", part, memories)
 
 
 if __name__ == "__main__":
