@@ -41,7 +41,8 @@ struct enclave_link {
     pthread_mutex_t lock;       // everything below but `fd` while writing
     pthread_mutex_t write_lock; // taken before `lock`
     pthread_cond_t pause;
-    int fd; // changed with both locks held
+    int fd;               // changed with both locks held
+    uint64_t connections; // made so far; under lock
     bool stopping;
     uint64_t last_id;
     struct enclave_link_wait *waits;
@@ -178,12 +179,17 @@ void enclave_link_free_reply(struct enclave_link_reply *reply)
 
 bool enclave_link_is_up(struct enclave_link *link)
 {
-    bool up;
+    return enclave_link_connection(link) != 0;
+}
+
+uint64_t enclave_link_connection(struct enclave_link *link)
+{
+    uint64_t connection;
 
     must(pthread_mutex_lock(&link->lock) == 0);
-    up = link->fd >= 0;
+    connection = link->fd >= 0 ? link->connections : 0;
     must(pthread_mutex_unlock(&link->lock) == 0);
-    return up;
+    return connection;
 }
 
 static struct err enclave_link_send(struct enclave_link *link, struct bytes frame,
@@ -238,6 +244,7 @@ static void enclave_link_set_fd(struct enclave_link *link, int fd)
     must(pthread_mutex_lock(&link->lock) == 0);
     fd_close(&link->fd);
     link->fd = fd;
+    link->connections += fd >= 0;
     for (struct enclave_link_wait *wait = link->waits; wait && fd < 0; wait = wait->next) {
         if (wait->done)
             continue;

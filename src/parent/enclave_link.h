@@ -31,3 +31,6 @@ FALLIBLE enclave_link_call(struct enclave_link *link, struct enclave_link_reply 
                            const char *method, struct bytes params, struct deadline until);
 void enclave_link_free_reply(struct enclave_link_reply *reply);
 bool enclave_link_is_up(struct enclave_link *link);
+// Which connection this is, counted from 1; 0 when there is none. Another number means that the
+// enclave may be another one, which knows nothing.
+uint64_t enclave_link_connection(struct enclave_link *link);

@@ -20,6 +20,7 @@
 #include <time.h>
 
 #define SUPERVISE_TURN_MS      2000
+#define SUPERVISE_SLICE_MS     200
 #define SUPERVISE_PAUSE_MS     250
 #define SUPERVISE_PAUSE_MS_MAX 15000
 
@@ -30,6 +31,7 @@ struct supervise {
     pthread_cond_t wake;
     bool stopping;              // under lock
     struct supervise_view view; // under lock
+    uint64_t seen;              // the link's connection that `view` is about; under lock
 };
 
 static void *supervise_run(void *context);
@@ -71,15 +73,22 @@ void supervise_stop(struct supervise **supervise)
 
 void supervise_look(struct supervise *supervise, struct supervise_view *out)
 {
+    uint64_t connection;
+    uint64_t seen;
+
     must(pthread_mutex_lock(&supervise->lock) == 0);
     *out = supervise->view;
+    seen = supervise->seen;
     must(pthread_mutex_unlock(&supervise->lock) == 0);
-    if (enclave_link_is_up(supervise->step.options.link))
+    connection = enclave_link_connection(supervise->step.options.link);
+    if (connection == seen && connection != 0)
         return;
-    // The last turn was up to two seconds ago; a link that is down is known at once.
-    out->ready = out->connected = false;
-    if (!out->problem[0])
-        (void)snprintf(out->problem, sizeof(out->problem), "enclave: not connected");
+    // The last turn was up to two seconds ago; a lost link, or another one, is known at once.
+    out->ready = false;
+    out->connected = connection != 0;
+    if (!out->problem[0] && out->since_ms != 0)
+        (void)snprintf(out->problem, sizeof(out->problem), "enclave: %s",
+                       connection ? "started again, is being set up" : "not connected");
 }
 
 // Waits `ms` plus up to a quarter, so that many daemons do not ask in step; false at the end.
@@ -103,7 +112,22 @@ static bool supervise_rest(struct supervise *s, int ms)
     return !stopping;
 }
 
-static void supervise_show(struct supervise *s, struct err err)
+// Waits, but no longer than until the enclave is there again.
+static bool supervise_pause(struct supervise *s, int ms, uint64_t connection)
+{
+    do {
+        uint64_t now = enclave_link_connection(s->step.options.link);
+
+        if (now != connection && now != 0)
+            return supervise_rest(s, 0);
+        if (!supervise_rest(s, ms < SUPERVISE_SLICE_MS ? ms : SUPERVISE_SLICE_MS))
+            return false;
+        ms -= SUPERVISE_SLICE_MS;
+    } while (ms > 0);
+    return true;
+}
+
+static void supervise_show(struct supervise *s, struct err err, uint64_t connection)
 {
     struct supervise_view next = { .expires_ms = s->step.expires_ms };
     bool changed;
@@ -121,6 +145,7 @@ static void supervise_show(struct supervise *s, struct err err)
     if (!changed)
         next.since_ms = s->view.since_ms;
     s->view = next;
+    s->seen = connection;
     must(pthread_mutex_unlock(&s->lock) == 0);
     if (changed && err.code)
         log_event(LOG_WARN, "supervise", next.ready ? "problem" : "not_ready", "error",
@@ -132,12 +157,15 @@ static void supervise_show(struct supervise *s, struct err err)
 static void *supervise_run(void *context)
 {
     struct supervise *s = context;
+    uint64_t connection = 0;
     int pause_ms = 0;
 
-    while (supervise_rest(s, pause_ms)) {
-        struct err err = supervise_step(&s->step);
+    while (supervise_pause(s, pause_ms, connection)) {
+        struct err err;
 
-        supervise_show(s, err);
+        connection = enclave_link_connection(s->step.options.link);
+        err = supervise_step(&s->step);
+        supervise_show(s, err, connection);
         if (err.code == ERR_NONE)
             pause_ms = SUPERVISE_TURN_MS;
         else if (pause_ms == 0 || pause_ms == SUPERVISE_TURN_MS)
