@@ -32,6 +32,13 @@ case_() {
 
 starts() { scripts/demo >"$state/first" 2>&1 || { cat "$state/first"; return 1; }; }
 says() { grep -q -- "$1" "$state/first" || { cat "$state/first"; return 1; }; }
+tells_the_story() {
+    local place
+    for place in NSM configuration IMDS KMS receipt signature node; do
+        says "^  $place  *[a-zA-Z]" || return 1
+    done
+    says 'GenerateDataKey: ' && says ' Decrypt: ' && says 'PCR16 was locked'
+}
 runs_already() { scripts/demo | grep 'is running already'; }
 private() { [ "$(stat -c %a "$CLOISTER_DEMO")" = 700 ] && [ "$(stat -c %a "$CLOISTER_DEMO/token")" = 600 ]; }
 
@@ -62,9 +69,10 @@ nothing_left() {
     [ ! -e "$CLOISTER_DEMO" ]
 }
 
-echo '1..10'
+echo '1..11'
 case_ 'starts, signs and exits with 0' starts
 case_ 'two independent libraries verify the transaction' says '^verified .*ethers and viem recover'
+case_ 'tells what happened at each trust boundary' tells_the_story
 case_ 'says that the account has no policy' says 'no policy yet: unrestricted'
 case_ 'its state is readable by its owner only' private
 case_ 'a second start says that it is running' runs_already
