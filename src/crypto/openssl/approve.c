@@ -13,6 +13,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/pem.h>
+#include <openssl/x509.h>
 #include <string.h>
 
 #define ED25519_BYTES 32
@@ -23,12 +24,6 @@
 static void pkey_free(EVP_PKEY **pkey)
 {
     EVP_PKEY_free(*pkey);
-    ERR_clear_error();
-}
-
-static void pkey_ctx_free(EVP_PKEY_CTX **ctx)
-{
-    EVP_PKEY_CTX_free(*ctx);
     ERR_clear_error();
 }
 
@@ -145,24 +140,22 @@ static FALLIBLE read_ed25519(EVP_PKEY **out, struct bytes public_key)
     return OK;
 }
 
+// Uncompressing finds y for a canonical x, or refuses: there is no point off the curve.
 static FALLIBLE read_p256(EVP_PKEY **out, struct bytes public_key)
 {
-    AUTO(pkey_ctx_free) EVP_PKEY_CTX *ctx = EVP_PKEY_CTX_new_from_name(NULL, "EC", NULL);
-    char curve[] = "P-256";
-    uint8_t point[P256_BYTES];
-    OSSL_PARAM params[] = {
-        OSSL_PARAM_construct_utf8_string(OSSL_PKEY_PARAM_GROUP_NAME, curve, 0),
-        OSSL_PARAM_construct_octet_string(OSSL_PKEY_PARAM_PUB_KEY, point, sizeof(point)),
-        OSSL_PARAM_construct_end(),
-    };
+    // SubjectPublicKeyInfo up to the point (RFC 5480 2): id-ecPublicKey, secp256r1, 33 bytes.
+    struct bytes head = BYTES_LIT("\x30\x39\x30\x13\x06\x07\x2a\x86\x48\xce\x3d\x02\x01\x06\x08"
+                                  "\x2a\x86\x48\xce\x3d\x03\x01\x07\x03\x22\x00");
+    uint8_t spki[64];
+    struct wr wr = WR_OF(spki);
+    const uint8_t *p = spki;
 
     ENSURE(public_key.n == P256_BYTES && (public_key.p[0] == 2 || public_key.p[0] == 3),
            ERR_MALFORMED, "p-256 key: expected 33 bytes, a compressed point");
-    memcpy(point, public_key.p, sizeof(point));
-    ENSURE(ctx && EVP_PKEY_fromdata_init(ctx) == 1, ERR_INTERNAL, "p-256 key: no memory");
-    // Uncompressing finds y for a canonical x, or refuses: there is no point off the curve.
-    ENSURE(EVP_PKEY_fromdata(ctx, out, EVP_PKEY_PUBLIC_KEY, params) == 1, ERR_MALFORMED,
-           "p-256 key: expected a point on the curve");
+    wr_bytes(&wr, head);
+    wr_bytes(&wr, public_key);
+    *out = d2i_PUBKEY(NULL, &p, (long)wr.len);
+    ENSURE(*out, ERR_MALFORMED, "p-256 key: expected a point on the curve");
     return OK;
 }
 
@@ -173,25 +166,16 @@ static FALLIBLE read_key(EVP_PKEY **out, enum approve_type type, struct bytes pu
     return type == APPROVE_ED25519 ? read_ed25519(out, public_key) : read_p256(out, public_key);
 }
 
-// Without this, libcrypto would ask for a password on the terminal.
-static int no_password(char *buf, int cap, int writing, void *user)
-{
-    (void)buf;
-    (void)cap;
-    (void)writing;
-    (void)user;
-    return -1;
-}
-
 static FALLIBLE read_pem(EVP_PKEY **out, enum approve_type *type, struct bytes pem)
 {
     AUTO(bio_free) BIO *bio = NULL;
     char curve[32] = "";
+    char password[] = ""; // without one, libcrypto would ask for it on the terminal
 
     ENSURE(pem.n > 0 && pem.n <= PEM_BYTES_MAX, ERR_MALFORMED, "private key: expected PEM text");
     bio = BIO_new_mem_buf(pem.p, (int)pem.n);
     ENSURE(bio, ERR_INTERNAL, "private key: no memory");
-    *out = PEM_read_bio_PrivateKey(bio, NULL, no_password, NULL);
+    *out = PEM_read_bio_PrivateKey(bio, NULL, NULL, password);
     ENSURE(*out, ERR_MALFORMED, "private key: expected PKCS#8 in PEM that is not encrypted");
     *type = EVP_PKEY_is_a(*out, "ED25519") ? APPROVE_ED25519 : APPROVE_P256;
     ENSURE(*type == APPROVE_ED25519 ||

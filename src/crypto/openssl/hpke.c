@@ -34,11 +34,6 @@ struct schedule {
     uint8_t nonce[AEAD_NONCE_BYTES];
 };
 
-// A labelled input of HKDF; it may hold a secret.
-struct labelled {
-    uint8_t b[LABELLED_MAX];
-};
-
 static void pkey_free(EVP_PKEY **pkey)
 {
     EVP_PKEY_free(*pkey);
@@ -54,11 +49,6 @@ static void ctx_free(EVP_PKEY_CTX **ctx)
 static void schedule_wipe(struct schedule *schedule)
 {
     ct_wipe(schedule, sizeof(*schedule));
-}
-
-static void labelled_wipe(struct labelled *labelled)
-{
-    ct_wipe(labelled, sizeof(*labelled));
 }
 
 struct err hpke_key_new(struct hpke_key **out)
@@ -203,16 +193,19 @@ struct derivation {
 
 static FALLIBLE derive(uint8_t *out, size_t n, const struct derivation *from)
 {
-    AUTO(labelled_wipe) struct labelled ikm = { 0 };
-    struct labelled info;
-    struct wr ikm_wr = WR_OF(ikm.b);
-    struct wr info_wr = WR_OF(info.b);
+    uint8_t ikm[LABELLED_MAX];
+    uint8_t info[LABELLED_MAX];
+    struct wr ikm_wr = WR_OF(ikm);
+    struct wr info_wr = WR_OF(info);
+    struct err err;
 
     put_labelled(&ikm_wr, from->suite, from->extract_label, from->ikm);
     wr_u16(&info_wr, (uint16_t)n);
     put_labelled(&info_wr, from->suite, from->expand_label, from->info);
     must(!ikm_wr.bad && !info_wr.bad);
-    return mac_hkdf256_raw(out, n, wr_done(&ikm_wr), from->salt, wr_done(&info_wr));
+    err = mac_hkdf256_raw(out, n, wr_done(&ikm_wr), from->salt, wr_done(&info_wr));
+    ct_wipe(ikm, sizeof(ikm));
+    return err;
 }
 
 // ExtractAndExpand of DHKEM (RFC 9180 4.1).
