@@ -33,7 +33,7 @@ void client_init(struct client *client, const struct addr *addr, const char *hos
 
 void client_done(struct client *client)
 {
-    stream_free(&client->stream);
+    wire_free(&client->wire);
 }
 
 struct err client_call(struct client *client, const struct client_request *request, uint8_t *buf,
@@ -43,33 +43,33 @@ struct err client_call(struct client *client, const struct client_request *reque
     struct err err;
     bool is_kept;
 
-    if (client->stream && stream_is_stale(client->stream))
-        stream_free(&client->stream);
-    is_kept = client->stream != NULL;
+    if (client->wire && wire_is_stale(client->wire))
+        wire_free(&client->wire);
+    is_kept = client->wire != NULL;
     err = client_try(client, request, &io, out);
     if (err.code == ERR_CLOSED && is_kept && !io.is_answered) {
-        stream_free(&client->stream);
+        wire_free(&client->wire);
         err = client_try(client, request, &io, out);
     }
     if (err.code || !out->head.keep_alive)
-        stream_free(&client->stream);
+        wire_free(&client->wire);
     return err;
 }
 
 static struct err client_connect(struct client *client, struct deadline until)
 {
-    struct stream_peer peer = { client->tls, client->host, client->now_s };
+    struct wire_peer peer = { client->tls, client->host, client->now_s };
     int fd = -1;
 
-    if (client->stream)
+    if (client->wire)
         return OK;
     if (client->dial)
         TRY(client->dial(client->dial_context, &fd, until));
     else
         TRY(addr_dial(&fd, &client->addr, until));
     if (!client->tls)
-        return stream_new(&client->stream, fd);
-    return stream_new_tls(&client->stream, fd, &peer, until);
+        return wire_new(&client->wire, fd, NULL);
+    return stream_connect(&client->wire, fd, &peer, until);
 }
 
 static struct err client_send(struct client *client, const struct client_request *request,
@@ -88,8 +88,8 @@ static struct err client_send(struct client *client, const struct client_request
     }
     http_write_length(&wr, request->body.n);
     ENSURE(!wr.bad, ERR_MALFORMED, "HTTP: request holds a forbidden character or is too long");
-    TRY(stream_write(client->stream, wr_done(&wr), until));
-    return stream_write(client->stream, request->body, until);
+    TRY(stream_write(client->wire, wr_done(&wr), until));
+    return stream_write(client->wire, request->body, until);
 }
 
 // More bytes of the answer; *n is 0 at the end of the stream.
@@ -97,7 +97,7 @@ static struct err client_fill(struct client *client, struct client_io *io, size_
 {
     *n = 0;
     ENSURE(io->len < io->cap, ERR_TOO_LARGE, "HTTP: answer is larger than expected");
-    TRY(stream_read(client->stream, io->buf + io->len, io->cap - io->len, n, io->until));
+    TRY(stream_read(client->wire, io->buf + io->len, io->cap - io->len, n, io->until));
     io->len += *n;
     io->is_answered = io->is_answered || *n > 0;
     return OK;

@@ -13,7 +13,7 @@ struct client {
     struct tls_context *tls; // NULL: plain
     char host[256];          // Host header and certificate name
     uint64_t now_s;          // for certificate validity; 0: the system's clock
-    struct stream *stream;   // kept alive between calls
+    struct wire *wire;       // kept alive between calls
     struct addr addr;        // used when `dial` is NULL
 };
 

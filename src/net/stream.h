@@ -1,34 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// A connection for code that waits: reads and writes with deadlines over a non-blocking socket,
-// with or without TLS. Loops use net/loop.h instead.
+// Connections for code that waits: net/wire.h with deadlines.
 #pragma once
 
-#include "base/deadline.h"
-#include "net/tls.h"
+#include "net/wire.h"
 
-struct stream; // owns the descriptor and the TLS state
-
-// Takes over `fd` (also on failure). No TLS.
-FALLIBLE stream_new(struct stream **out, int fd);
-// Whom a TLS client means to talk to.
-struct stream_peer {
-    struct tls_context *context;
-    const char *host; // a DNS SAN of its certificate, as exactly as the context says (net/tls.h)
-    uint64_t now_s;   // certificates are judged at these Unix seconds; 0: the system's clock
-};
-
-// TLS client: takes over `fd`, handshake until the deadline. ERR_UNTRUSTED or ERR_EXPIRED for the
-// certificate, ERR_MALFORMED for another failed handshake; ERR_CLOSED, ERR_TIMEOUT.
-FALLIBLE stream_new_tls(struct stream **out, int fd, const struct stream_peer *peer,
+// A TLS client's connection: takes over `fd` (also on failure), handshake until the deadline.
+// ERR_UNTRUSTED or ERR_EXPIRED for the certificate, ERR_MALFORMED for another failed handshake;
+// ERR_CLOSED, ERR_TIMEOUT.
+FALLIBLE stream_connect(struct wire **out, int fd, const struct wire_peer *peer,
                         struct deadline until);
-// TLS server side.
-FALLIBLE stream_accept_tls(struct stream **out, int fd, struct tls_context *context,
-                           struct deadline until);
 // At least one byte, at most cap (not 0). *n is 0 at the end of the stream; under TLS an end
 // without close_notify is ERR_CLOSED, since anybody on the way can cause it.
-FALLIBLE stream_read(struct stream *s, uint8_t *out, size_t cap, size_t *n, struct deadline until);
-FALLIBLE stream_write(struct stream *s, struct bytes b, struct deadline until);
-// True when the peer has closed or sent something unasked: an idle connection not to be reused.
-bool stream_is_stale(struct stream *s);
-// Closes and frees; accepts NULL inside.
-void stream_free(struct stream **s);
+FALLIBLE stream_read(struct wire *wire, uint8_t *out, size_t cap, size_t *n, struct deadline until);
+FALLIBLE stream_write(struct wire *wire, struct bytes b, struct deadline until);

@@ -1,31 +1,93 @@
 // SPDX-License-Identifier: Apache-2.0
 // Non-blocking connections. Duty: move bytes when that is possible at once, through libssl when
-// there is a TLS context. Bytes of the peer are passed on unread; every TLS failure is the end of
-// the connection, and libssl's error queue never leaks into the next connection.
+// there is a TLS context, and let a TLS client talk to nobody whose certificate is not for exactly
+// the host it meant. It trusts libssl and the roots in the context. Bytes of the peer are passed on
+// unread; every TLS failure is the end of the connection, and libssl's error queue never leaks into
+// another one.
 #include "net/wire.h"
 
 #include "base/fd.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509_vfy.h>
+#include <poll.h>
 #include <stdlib.h>
+#include <string.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
+#define ASIDE_MS 1000 // for looks and farewells, which have no deadline of their own
+
 struct wire {
     int fd;
-    SSL *ssl; // NULL: plain
+    SSL *ssl;           // NULL: plain
+    BIO_METHOD *method; // of the BIO under ssl
+    bool broken;        // no close_notify after a failure
     uint32_t wants;
+    struct deadline until;
 };
+
+static bool wire_is_blocked(ssize_t moved)
+{
+    return moved < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
+}
+
+// Our own BIO under libssl, because its socket BIO writes with write(2), which raises SIGPIPE, and
+// because of wire_set_until.
+static int wire_bio_write(BIO *bio, const char *data, size_t n, size_t *done)
+{
+    const struct wire *wire = BIO_get_data(bio);
+    ssize_t put = send(wire->fd, data, n, MSG_NOSIGNAL | MSG_DONTWAIT);
+
+    BIO_clear_retry_flags(bio);
+    if (wire_is_blocked(put))
+        BIO_set_retry_write(bio);
+    *done = put > 0 ? (size_t)put : 0;
+    return put > 0;
+}
+
+static int wire_bio_read(BIO *bio, char *out, size_t cap, size_t *n)
+{
+    const struct wire *wire = BIO_get_data(bio);
+    ssize_t got;
+
+    BIO_clear_retry_flags(bio);
+    *n = 0;
+    if (deadline_left_ms(wire->until) == 0)
+        return 0;
+    got = recv(wire->fd, out, cap, MSG_DONTWAIT);
+    if (wire_is_blocked(got))
+        BIO_set_retry_read(bio);
+    *n = got > 0 ? (size_t)got : 0;
+    return got > 0;
+}
+
+static long wire_bio_control(BIO *bio, int command, long number, void *pointer)
+{
+    (void)bio;
+    (void)number;
+    (void)pointer;
+    return command == BIO_CTRL_FLUSH; // nothing is buffered; nothing else is offered
+}
 
 static struct err wire_start_tls(struct wire *wire, struct tls_context *tls)
 {
+    BIO *bio;
+
     wire->ssl = SSL_new((SSL_CTX *)tls);
-    ENSURE(wire->ssl && SSL_set_fd(wire->ssl, wire->fd) == 1, ERR_FULL, "tls: out of memory");
-    (void)SSL_set_mode(wire->ssl,
-                       SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER);
+    wire->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "wire");
+    ENSURE(wire->ssl && wire->method, ERR_FULL, "TLS: out of memory");
+    ENSURE(BIO_meth_set_write_ex(wire->method, wire_bio_write) == 1 &&
+               BIO_meth_set_read_ex(wire->method, wire_bio_read) == 1 &&
+               BIO_meth_set_ctrl(wire->method, wire_bio_control) == 1,
+           ERR_INTERNAL, "TLS: no BIO");
+    bio = BIO_new(wire->method);
+    ENSURE(bio, ERR_FULL, "TLS: out of memory");
+    BIO_set_data(bio, wire);
+    BIO_set_init(bio, 1);
+    SSL_set_bio(wire->ssl, bio, bio);
     SSL_set_accept_state(wire->ssl);
     return OK;
 }
@@ -35,19 +97,43 @@ struct err wire_new(struct wire **out, int fd, struct tls_context *tls)
     struct wire *wire = calloc(1, sizeof(*wire));
     struct err err;
 
-    *out = NULL;
+    *out = wire;
     if (!wire) {
         fd_close(&fd);
         return FAIL(ERR_FULL, "connection: out of memory");
     }
-    wire->fd = fd;
-    wire->wants = EPOLLIN;
+    *wire = (struct wire) { .fd = fd, .wants = EPOLLIN, .until.at_ms = INT64_MAX };
     err = fd_set_nonblock(fd);
     if (!err.code && tls)
         err = wire_start_tls(wire, tls);
     if (err.code)
-        wire_free(&wire);
-    *out = wire;
+        wire_free(out);
+    return err;
+}
+
+// libssl takes an empty host for "any" and a leading dot for "any below": both are refused here.
+static struct err wire_expect(struct wire *wire, const char *host, uint64_t now_s)
+{
+    X509_VERIFY_PARAM *param = SSL_get0_param(wire->ssl);
+
+    ENSURE(host[0] != 0 && host[0] != '.', ERR_MALFORMED, "TLS: host name is missing");
+    ENSURE(X509_VERIFY_PARAM_set1_host(param, host, strlen(host)) == 1 &&
+               SSL_set_tlsext_host_name(wire->ssl, host) == 1,
+           ERR_MALFORMED, "TLS: host name not accepted");
+    if (now_s != 0)
+        X509_VERIFY_PARAM_set_time(param, (time_t)now_s);
+    SSL_set_connect_state(wire->ssl);
+    return OK;
+}
+
+struct err wire_new_client(struct wire **out, int fd, const struct wire_peer *peer)
+{
+    struct err err = wire_new(out, fd, peer->context);
+
+    if (!err.code)
+        err = wire_expect(*out, peer->host, peer->now_s);
+    if (err.code)
+        wire_free(out);
     return err;
 }
 
@@ -55,10 +141,10 @@ static enum wire_result wire_judge_plain(struct wire *wire, ssize_t moved, uint3
 {
     if (moved > 0)
         return WIRE_DONE;
-    if (moved == 0 || (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR))
-        return WIRE_CLOSED;
     wire->wants = direction;
-    return WIRE_BLOCKED;
+    if (moved == 0)
+        return WIRE_END;
+    return wire_is_blocked(moved) ? WIRE_BLOCKED : WIRE_CLOSED;
 }
 
 static enum wire_result wire_judge_tls(struct wire *wire, int result)
@@ -68,34 +154,72 @@ static enum wire_result wire_judge_tls(struct wire *wire, int result)
     ERR_clear_error();
     if (error == SSL_ERROR_NONE)
         return WIRE_DONE;
-    if (error != SSL_ERROR_WANT_READ && error != SSL_ERROR_WANT_WRITE)
-        return WIRE_CLOSED;
-    wire->wants = error == SSL_ERROR_WANT_READ ? EPOLLIN : EPOLLOUT;
-    return WIRE_BLOCKED;
+    if (error == SSL_ERROR_ZERO_RETURN)
+        return WIRE_END;
+    if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
+        wire->wants = error == SSL_ERROR_WANT_READ ? EPOLLIN : EPOLLOUT;
+        return WIRE_BLOCKED;
+    }
+    wire->broken = true;
+    return error == SSL_ERROR_SYSCALL ? WIRE_CLOSED : WIRE_BROKEN;
+}
+
+enum wire_result wire_handshake(struct wire *wire)
+{
+    ERR_clear_error();
+    return wire_judge_tls(wire, SSL_do_handshake(wire->ssl));
+}
+
+struct err wire_verdict(const struct wire *wire)
+{
+    long verdict = SSL_get_verify_result(wire->ssl);
+
+    ENSURE(verdict != X509_V_ERR_CERT_HAS_EXPIRED && verdict != X509_V_ERR_CERT_NOT_YET_VALID,
+           ERR_EXPIRED, "TLS: a certificate of the server is not valid at this time");
+    ENSURE(verdict != X509_V_ERR_HOSTNAME_MISMATCH, ERR_UNTRUSTED,
+           "TLS: the server's certificate is for another host");
+    ENSURE(verdict == X509_V_OK, ERR_UNTRUSTED,
+           "TLS: the server's certificate does not lead to a trusted root");
+    return OK;
 }
 
 enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *n)
 {
+    enum wire_result result;
     ssize_t got;
 
     *n = 0;
-    if (wire->ssl)
-        return wire_judge_tls(wire, SSL_read_ex(wire->ssl, out, cap, n));
-    got = recv(wire->fd, out, cap, MSG_DONTWAIT);
-    *n = got > 0 ? (size_t)got : 0;
-    return wire_judge_plain(wire, got, EPOLLIN);
+    if (!wire->ssl) {
+        got = recv(wire->fd, out, cap, MSG_DONTWAIT);
+        *n = got > 0 ? (size_t)got : 0;
+        return wire_judge_plain(wire, got, EPOLLIN);
+    }
+    ERR_clear_error();
+    result = wire_judge_tls(wire, SSL_read_ex(wire->ssl, out, cap, n));
+    *n = result == WIRE_DONE ? *n : 0;
+    return result;
 }
 
 enum wire_result wire_write(struct wire *wire, struct bytes b, size_t *n)
 {
+    enum wire_result result;
     ssize_t put;
 
     *n = 0;
-    if (wire->ssl)
-        return wire_judge_tls(wire, SSL_write_ex(wire->ssl, b.p, b.n, n));
-    put = send(wire->fd, b.p, b.n, MSG_DONTWAIT | MSG_NOSIGNAL);
-    *n = put > 0 ? (size_t)put : 0;
-    return wire_judge_plain(wire, put, EPOLLOUT);
+    if (!wire->ssl) {
+        put = send(wire->fd, b.p, b.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+        *n = put > 0 ? (size_t)put : 0;
+        return wire_judge_plain(wire, put, EPOLLOUT);
+    }
+    ERR_clear_error();
+    result = wire_judge_tls(wire, SSL_write_ex(wire->ssl, b.p, b.n, n));
+    *n = result == WIRE_DONE ? *n : 0;
+    return result;
+}
+
+void wire_set_until(struct wire *wire, struct deadline until)
+{
+    wire->until = until;
 }
 
 uint32_t wire_wants(const struct wire *wire)
@@ -108,11 +232,37 @@ int wire_fd(const struct wire *wire)
     return wire->fd;
 }
 
-void wire_finish(struct wire *wire)
+// Under TLS the socket may become readable for session tickets, which are nothing unasked: look
+// through libssl.
+bool wire_is_stale(struct wire *wire)
 {
-    if (wire->ssl && SSL_is_init_finished(wire->ssl))
+    struct pollfd ready = { .fd = wire->fd, .events = POLLIN };
+    uint8_t byte;
+    size_t n;
+
+    if (wire->broken || (wire->ssl && SSL_pending(wire->ssl) > 0))
+        return true;
+    if (poll(&ready, 1, 0) == 0)
+        return false;
+    if (!wire->ssl)
+        return true;
+    wire->until = deadline_in(ASIDE_MS);
+    ERR_clear_error();
+    return wire_judge_tls(wire, SSL_peek_ex(wire->ssl, &byte, sizeof(byte), &n)) != WIRE_BLOCKED ||
+           wire->wants != EPOLLIN;
+}
+
+static void wire_say_goodbye(struct wire *wire)
+{
+    wire->until = deadline_in(ASIDE_MS);
+    if (wire->ssl && !wire->broken && SSL_is_init_finished(wire->ssl))
         (void)SSL_shutdown(wire->ssl);
     ERR_clear_error();
+}
+
+void wire_finish(struct wire *wire)
+{
+    wire_say_goodbye(wire);
     (void)shutdown(wire->fd, SHUT_WR);
 }
 
@@ -120,7 +270,9 @@ void wire_free(struct wire **wire)
 {
     if (!*wire)
         return;
+    wire_say_goodbye(*wire);
     SSL_free((*wire)->ssl);
+    BIO_meth_free((*wire)->method);
     fd_close(&(*wire)->fd);
     free(*wire);
     *wire = NULL;

@@ -112,7 +112,7 @@ static void refused(void **state)
         client_init(&client, &address, "host.example", NULL);
         play_start(&cases[i].step, 1, NULL);
         expect_err(cases[i].step.answer, call(&client, "POST", "body"), cases[i].code, NULL);
-        assert_null(client.stream);
+        assert_null(client.wire);
         play_stop();
         assert_int_equal(play.connections, 1);
     }

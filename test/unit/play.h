@@ -37,15 +37,8 @@ static struct play {
     pthread_t thread;
 } play;
 
-static inline FALLIBLE open_stream(struct stream **out, int fd)
-{
-    struct deadline until = deadline_in(WAIT_MS);
-
-    return play.tls ? stream_accept_tls(out, fd, play.tls, until) : stream_new(out, fd);
-}
-
 // One request into play.last; false at the end of the stream.
-static inline bool read_request(struct stream *stream)
+static inline bool read_request(struct wire *stream)
 {
     static struct http_head head;
     size_t n, head_len = 0;
@@ -68,9 +61,9 @@ static inline bool read_request(struct stream *stream)
 
 static inline void serve_connection(int fd)
 {
-    AUTO(stream_free) struct stream *stream = NULL;
+    AUTO(wire_free) struct wire *stream = NULL;
 
-    if (open_stream(&stream, fd).code)
+    if (wire_new(&stream, fd, play.tls).code)
         return;
     while (play.next < play.count && read_request(stream)) {
         const struct step *step = &play.steps[play.next++];

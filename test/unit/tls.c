@@ -155,20 +155,20 @@ static void broken_peers(void **state)
         { "silent", NULL, false, ERR_TIMEOUT },
     };
     AUTO(tls_context_free) struct tls_context *tls = NULL;
-    struct stream_peer peer = { NULL, "kms.example", 0 };
+    struct wire_peer peer = { NULL, "kms.example", 0 };
 
     (void)state;
     expect_ok("client", tls_client_new(&tls, &pki.root, 1));
     peer.context = tls;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct stream *stream;
+        struct wire *stream;
         int pair[2];
 
         assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
         expect_ok("bytes", fd_write_all(pair[1], bytes_str(cases[i].bytes), deadline_in(1000)));
         if (cases[i].closes)
             (void)shutdown(pair[1], SHUT_WR);
-        expect_err(cases[i].name, stream_new_tls(&stream, pair[0], &peer, deadline_in(100)),
+        expect_err(cases[i].name, stream_connect(&stream, pair[0], &peer, deadline_in(100)),
                    cases[i].code, NULL);
         assert_null(stream);
         fd_close(&pair[1]);
@@ -192,9 +192,9 @@ static void *flood_main(void *context)
 static void flood(void **state)
 {
     AUTO(tls_context_free) struct tls_context *tls = NULL;
-    struct stream_peer peer = { NULL, "kms.example", 0 };
+    struct wire_peer peer = { NULL, "kms.example", 0 };
     int64_t before = deadline_now_ms();
-    struct stream *stream;
+    struct wire *stream;
     pthread_t thread;
     int pair[2];
 
@@ -204,7 +204,7 @@ static void flood(void **state)
     peer.context = tls;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     assert_int_equal(pthread_create(&thread, NULL, flood_main, &pair[1]), 0);
-    expect_err("flood", stream_new_tls(&stream, pair[0], &peer, deadline_in(200)), ERR_TIMEOUT,
+    expect_err("flood", stream_connect(&stream, pair[0], &peer, deadline_in(200)), ERR_TIMEOUT,
                NULL);
     assert_true(deadline_now_ms() - before < 3000);
     assert_int_equal(pthread_join(thread, NULL), 0);
@@ -238,20 +238,20 @@ static void contexts_refused(void **state)
 static void closed_peers(void **state)
 {
     static uint8_t much[1 << 20];
-    struct stream *stream;
+    struct wire *stream;
     int pair[2];
 
     (void)state;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
-    expect_ok("stream", stream_new(&stream, pair[0]));
-    assert_false(stream_is_stale(stream));
+    expect_ok("stream", wire_new(&stream, pair[0], NULL));
+    assert_false(wire_is_stale(stream));
     expect_err("nobody reads", stream_write(stream, BYTES_OF(much), deadline_in(50)), ERR_TIMEOUT,
                NULL);
     fd_close(&pair[1]);
-    assert_true(stream_is_stale(stream));
+    assert_true(wire_is_stale(stream));
     expect_err("closed", stream_write(stream, BYTES_OF(much), deadline_in(1000)), ERR_CLOSED, NULL);
-    stream_free(&stream);
-    stream_free(&stream);
+    wire_free(&stream);
+    wire_free(&stream);
     assert_null(stream);
 }
 
