@@ -5,6 +5,7 @@
 
 #include "base/must.h"
 #include "net/sigv4.h"
+#include "net/when.h"
 
 #include <string.h>
 
@@ -158,7 +159,7 @@ static struct err check_time(const struct authorization *auth, struct bytes date
 {
     uint64_t at_s;
 
-    ENSURE(date.p && !sigv4_parse_date(&at_s, date).code, ERR_KMS,
+    ENSURE(date.p && !when_basic(&at_s, date).code, ERR_KMS,
            "IncompleteSignatureException: X-Amz-Date: expected YYYYMMDDTHHMMSSZ");
     ENSURE(bytes_equal(auth->day, bytes_take(date, 8)), ERR_KMS,
            "InvalidSignatureException: Date in Credential scope does not match YYYYMMDD from "

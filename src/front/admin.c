@@ -6,6 +6,7 @@
 #include "base/base64.h"
 #include "front/params.h"
 #include "front/report.h"
+#include "net/when.h"
 
 static struct err admin_check_versions(const struct json *versions)
 {
@@ -28,16 +29,11 @@ struct err admin_hello(struct call *call, const struct json *params)
 
     TRY(admin_check_versions(json_get(params, "protocol")));
     jw = call_begin(call);
-    jw_key(jw, "protocol");
-    jw_u64(jw, 1);
-    jw_key(jw, "program");
-    jw_cstring(jw, "cloister-enclave");
-    jw_key(jw, "version");
-    jw_cstring(jw, CORE_VERSION);
-    jw_key(jw, "anchors");
-    jw_cstring(jw, call->core->anchors->name);
-    jw_key(jw, "phase");
-    jw_cstring(jw, core_phase_name(call->core->phase));
+    jw_u64(jw_key(jw, "protocol"), 1);
+    jw_cstring(jw_key(jw, "program"), "cloister-enclave");
+    jw_cstring(jw_key(jw, "version"), CORE_VERSION);
+    jw_cstring(jw_key(jw, "anchors"), call->core->anchors->name);
+    jw_cstring(jw_key(jw, "phase"), core_phase_name(call->core->phase));
     call_end(call);
     return OK;
 }
@@ -65,19 +61,11 @@ struct err admin_configure(struct call *call, const struct json *params)
                      (struct link_done) { report_configured, call });
 }
 
-static struct err admin_expiration(uint64_t *out, const struct json *value)
-{
-    ENSURE(value, ERR_MALFORMED, "expiration: missing; expected RFC 3339 or Unix seconds");
-    if (!json_u64(out, value).code)
-        return OK;
-    ENSURE(json_string(value).p, ERR_MALFORMED, "expiration: expected RFC 3339 or Unix seconds");
-    return credentials_parse_time(out, json_string(value));
-}
-
 struct err admin_set_credentials(struct call *call, const struct json *params)
 {
     struct core *core = call->core;
     const struct json *token = json_get(params, "aws_session_token");
+    const struct json *expiration = json_get(params, "expiration");
     struct sigv4_credentials given = {
         .access_key = json_string(json_get(params, "aws_access_key_id")),
         .secret_key = json_string(json_get(params, "aws_secret_access_key")),
@@ -87,12 +75,13 @@ struct err admin_set_credentials(struct call *call, const struct json *params)
     struct jw *jw;
 
     ENSURE(!token || given.token.p, ERR_MALFORMED, "aws_session_token: expected a string");
-    TRY(admin_expiration(&expires_s, json_get(params, "expiration")));
+    ENSURE(!json_u64(&expires_s, expiration).code ||
+               !when_rfc3339(&expires_s, json_string(expiration)).code,
+           ERR_MALFORMED, "expiration: expected an RFC 3339 time or Unix seconds");
     TRY(credentials_set(core->credentials, &given, expires_s, now_s));
     core_event(CORE_EVENT_CREDENTIALS, (int64_t)((expires_s - now_s) / 60), 0);
     jw = call_begin(call);
-    jw_key(jw, "expires");
-    jw_u64(jw, expires_s);
+    jw_u64(jw_key(jw, "expires"), expires_s);
     call_end(call);
     return OK;
 }

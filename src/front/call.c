@@ -75,8 +75,7 @@ static void call_open_frame(const struct call *call)
     jw_object(&writer);
     if (call->id.type == JSON_NULL)
         return;
-    jw_key(&writer, "id");
-    jw_value(&writer, &call->id);
+    jw_value(jw_key(&writer, "id"), &call->id);
 }
 
 static void call_send(struct call *call)
@@ -92,8 +91,7 @@ static void call_send(struct call *call)
 struct jw *call_begin(struct call *call)
 {
     call_open_frame(call);
-    jw_key(&writer, "result");
-    jw_object(&writer);
+    jw_object(jw_key(&writer, "result"));
     return &writer;
 }
 
@@ -111,12 +109,9 @@ void call_fail(struct call *call, struct err err)
 void call_fail_text(struct call *call, enum err_code code, struct bytes text)
 {
     call_open_frame(call);
-    jw_key(&writer, "error");
-    jw_object(&writer);
-    jw_key(&writer, "code");
-    jw_cstring(&writer, err_name(code));
-    jw_key(&writer, "message");
-    jw_string(&writer, bytes_take(text, MESSAGE_BYTES));
+    jw_object(jw_key(&writer, "error"));
+    jw_cstring(jw_key(&writer, "code"), err_name(code));
+    jw_string(jw_key(&writer, "message"), bytes_take(text, MESSAGE_BYTES));
     jw_object_end(&writer);
     call_send(call);
 }

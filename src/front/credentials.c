@@ -7,7 +7,6 @@
 #include "base/arena.h"
 #include "base/ct.h"
 #include "base/must.h"
-#include "base/rd.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -15,8 +14,6 @@
 
 #define KEY_BYTES_MAX   128U
 #define TOKEN_BYTES_MAX 8192U
-#define YEAR_MIN        2020U
-#define YEAR_MAX        2199U
 
 struct secret {
     uint64_t expires_s; // 0: none
@@ -152,90 +149,4 @@ struct err credentials_sign(struct credentials *credentials, struct wr *authoriz
     ENSURE(alive, ERR_EXPIRED, "credentials: none, or expired; call set_credentials");
     TRY(wr_end(authorization));
     return wr_end(token);
-}
-
-// `digits` decimal digits, from low to high.
-static uint64_t credentials_number(struct rd *rd, size_t digits, uint64_t low, uint64_t high)
-{
-    uint64_t value = 0;
-
-    for (size_t i = 0; i < digits; i++) {
-        uint8_t c = rd_u8(rd);
-
-        if (c < '0' || c > '9')
-            rd_refuse(rd);
-        value = value * 10 + (uint64_t)(c & 15);
-    }
-    if (value < low || value > high)
-        rd_refuse(rd);
-    return value;
-}
-
-static void credentials_expect(struct rd *rd, char c)
-{
-    if (rd_u8(rd) != (uint8_t)c)
-        rd_refuse(rd);
-}
-
-// Days since 1970-01-01 in the Gregorian calendar: 400 years have 146097 days, and with years that
-// begin in March the leap day is the last one.
-static uint64_t credentials_days(uint64_t year, uint64_t month, uint64_t day)
-{
-    uint64_t y = month <= 2 ? year - 1 : year;
-    uint64_t march_based = (month + 9) % 12;
-    uint64_t day_of_year = (153 * march_based + 2) / 5 + day - 1;
-
-    return y * 365 + y / 4 - y / 100 + y / 400 + day_of_year - 719468;
-}
-
-static uint64_t credentials_month_days(uint64_t year, uint64_t month)
-{
-    static const uint8_t days[] = { 31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31 };
-    bool leap = (year % 4 == 0 && year % 100 != 0) || year % 400 == 0;
-
-    return month == 2 && leap ? 29 : days[month - 1];
-}
-
-// "Z" or "+hh:mm" or "-hh:mm", perhaps after a fraction of a second, which is dropped.
-static int64_t credentials_offset(struct rd *rd)
-{
-    uint8_t c = rd_u8(rd);
-    uint64_t hours, minutes;
-
-    if (c == '.') {
-        (void)credentials_number(rd, 1, 0, 9);
-        while (!rd->bad && (c = rd_u8(rd)) >= '0' && c <= '9')
-            ;
-    }
-    if (c == 'Z')
-        return 0;
-    if (c != '+' && c != '-')
-        rd_refuse(rd);
-    hours = credentials_number(rd, 2, 0, 23);
-    credentials_expect(rd, ':');
-    minutes = credentials_number(rd, 2, 0, 59);
-    return (c == '-' ? -60 : 60) * (int64_t)(hours * 60 + minutes);
-}
-
-struct err credentials_parse_time(uint64_t *out, struct bytes text)
-{
-    struct rd rd = rd_of(text);
-    uint64_t year = credentials_number(&rd, 4, YEAR_MIN, YEAR_MAX), month, day, seconds;
-    int64_t offset;
-
-    credentials_expect(&rd, '-');
-    month = credentials_number(&rd, 2, 1, 12);
-    ENSURE(!rd.bad, ERR_MALFORMED, "expiration: expected an RFC 3339 time");
-    credentials_expect(&rd, '-');
-    day = credentials_number(&rd, 2, 1, credentials_month_days(year, month));
-    credentials_expect(&rd, 'T');
-    seconds = credentials_number(&rd, 2, 0, 23) * 3600;
-    credentials_expect(&rd, ':');
-    seconds += credentials_number(&rd, 2, 0, 59) * 60;
-    credentials_expect(&rd, ':');
-    seconds += credentials_number(&rd, 2, 0, 59);
-    offset = credentials_offset(&rd);
-    ENSURE(!rd_end(&rd).code, ERR_MALFORMED, "expiration: expected an RFC 3339 time");
-    *out = (uint64_t)((int64_t)(credentials_days(year, month, day) * 86400 + seconds) - offset);
-    return OK;
 }

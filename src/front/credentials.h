@@ -22,5 +22,3 @@ FALLIBLE credentials_check(struct credentials *credentials, uint64_t now_s);
 // from any thread. ERR_EXPIRED, or ERR_TOO_LARGE.
 FALLIBLE credentials_sign(struct credentials *credentials, struct wr *authorization,
                           struct wr *token, const struct sigv4_request *request);
-// An RFC 3339 date-time ("2026-11-20T12:00:00Z", fractions and offsets taken) as Unix seconds.
-FALLIBLE credentials_parse_time(uint64_t *out, struct bytes text);

@@ -21,27 +21,19 @@ static void kmsjson_write_context(struct jw *jw, const struct kmsjson_request *r
     char deployment[ID_TEXT];
 
     id_text(deployment, &request->deployment);
-    jw_key(jw, "EncryptionContext");
-    jw_object(jw);
-    jw_key(jw, "service");
-    jw_cstring(jw, "cloister");
-    jw_key(jw, "deployment");
-    jw_cstring(jw, deployment);
-    jw_key(jw, "keyset");
-    jw_string(jw, request->keyset);
-    jw_key(jw, "purpose");
-    jw_cstring(jw, "datakey");
+    jw_object(jw_key(jw, "EncryptionContext"));
+    jw_cstring(jw_key(jw, "service"), "cloister");
+    jw_cstring(jw_key(jw, "deployment"), deployment);
+    jw_string(jw_key(jw, "keyset"), request->keyset);
+    jw_cstring(jw_key(jw, "purpose"), "datakey");
     jw_object_end(jw);
 }
 
 static void kmsjson_write_recipient(struct jw *jw, struct bytes document)
 {
-    jw_key(jw, "Recipient");
-    jw_object(jw);
-    jw_key(jw, "KeyEncryptionAlgorithm");
-    jw_cstring(jw, "RSAES_OAEP_SHA_256");
-    jw_key(jw, "AttestationDocument");
-    jw_base64(jw, document);
+    jw_object(jw_key(jw, "Recipient"));
+    jw_cstring(jw_key(jw, "KeyEncryptionAlgorithm"), "RSAES_OAEP_SHA_256");
+    jw_base64(jw_key(jw, "AttestationDocument"), document);
     jw_object_end(jw);
 }
 
@@ -50,16 +42,12 @@ void kmsjson_write(struct wr *wr, const struct kmsjson_request *request)
     struct jw jw = jw_of(wr);
 
     jw_object(&jw);
-    jw_key(&jw, "KeyId");
-    jw_string(&jw, request->cmk);
+    jw_string(jw_key(&jw, "KeyId"), request->cmk);
     if (request->kind == MSG_STEP_GENERATE) {
-        jw_key(&jw, "KeySpec");
-        jw_cstring(&jw, "AES_256");
+        jw_cstring(jw_key(&jw, "KeySpec"), "AES_256");
     } else {
-        jw_key(&jw, "CiphertextBlob");
-        jw_base64(&jw, request->blob);
-        jw_key(&jw, "EncryptionAlgorithm");
-        jw_cstring(&jw, "SYMMETRIC_DEFAULT");
+        jw_base64(jw_key(&jw, "CiphertextBlob"), request->blob);
+        jw_cstring(jw_key(&jw, "EncryptionAlgorithm"), "SYMMETRIC_DEFAULT");
     }
     kmsjson_write_context(&jw, request);
     kmsjson_write_recipient(&jw, request->document);

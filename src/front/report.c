@@ -31,26 +31,21 @@ static bool report_broken(struct call *call, struct err err)
 
 static void report_id(struct jw *jw, const char *key, const struct id *id)
 {
-    jw_key(jw, key);
-    jw_digits(jw, BYTES_OF(id->b));
+    jw_digits(jw_key(jw, key), BYTES_OF(id->b));
 }
 
 static void report_base64(struct jw *jw, const char *key, struct bytes b)
 {
-    jw_key(jw, key);
-    jw_base64(jw, b);
+    jw_base64(jw_key(jw, key), b);
 }
 
 static void report_position(struct jw *jw, const struct core *core, uint64_t sequence,
                             const uint8_t head[static 32])
 {
-    jw_key(jw, "audit");
-    jw_object(jw);
+    jw_object(jw_key(jw, "audit"));
     report_id(jw, "boot", &core->boot);
-    jw_key(jw, "sequence");
-    jw_u64(jw, sequence);
-    jw_key(jw, "head");
-    jw_digits(jw, bytes_of(head, 32));
+    jw_u64(jw_key(jw, "sequence"), sequence);
+    jw_digits(jw_key(jw, "head"), bytes_of(head, 32));
     jw_object_end(jw);
 }
 
@@ -60,8 +55,7 @@ static void report_audit(struct jw *jw, const struct core *core, const struct ms
         report_position(jw, core, verdict->sequence, verdict->head);
         return;
     }
-    jw_key(jw, "audit");
-    jw_null(jw);
+    jw_null(jw_key(jw, "audit"));
 }
 
 static void report_deployment(struct jw *jw, const struct core *core,
@@ -77,30 +71,24 @@ static void report_deployment(struct jw *jw, const struct core *core,
         jw_digits(jw, BYTES_OF(status->pcr16));
     else
         jw_null(jw);
-    jw_key(jw, "anchors");
-    jw_cstring(jw, core->anchors->name);
-    jw_key(jw, "anchor");
-    jw_cstring(jw, config_anchor_name(core->configured ? core->config.anchor : CONFIG_ANCHOR_NONE));
+    jw_cstring(jw_key(jw, "anchors"), core->anchors->name);
+    jw_cstring(jw_key(jw, "anchor"),
+               config_anchor_name(core->configured ? core->config.anchor : CONFIG_ANCHOR_NONE));
 }
 
 static void report_contents(struct jw *jw, const struct msg_status *status)
 {
-    jw_key(jw, "keysets");
-    jw_array(jw);
+    jw_array(jw_key(jw, "keysets"));
     for (size_t i = 0; i < status->keysets_open; i++) {
         jw_object(jw);
         report_id(jw, "id", &status->keyset[i]);
-        jw_key(jw, "name");
-        jw_string(jw, status->keyset_name[i]);
+        jw_string(jw_key(jw, "name"), status->keyset_name[i]);
         jw_object_end(jw);
     }
     jw_array_end(jw);
-    jw_key(jw, "accounts");
-    jw_object(jw);
-    jw_key(jw, "open");
-    jw_u64(jw, status->accounts_open);
-    jw_key(jw, "slots");
-    jw_u64(jw, status->accounts_slots);
+    jw_object(jw_key(jw, "accounts"));
+    jw_u64(jw_key(jw, "open"), status->accounts_open);
+    jw_u64(jw_key(jw, "slots"), status->accounts_slots);
     jw_object_end(jw);
 }
 
@@ -114,8 +102,7 @@ static void report_credentials(struct jw *jw, struct core *core)
         return;
     }
     jw_object(jw);
-    jw_key(jw, "expires");
-    jw_u64(jw, expires_s);
+    jw_u64(jw_key(jw, "expires"), expires_s);
     jw_object_end(jw);
 }
 
@@ -135,11 +122,9 @@ void report_status(void *context, struct link_answer *answer)
     core_set_phase(core, status.phase);
     core_set_clock(core, status.now_ms);
     jw = call_begin(call);
-    jw_key(jw, "phase");
-    jw_cstring(jw, core_phase_name(status.phase));
+    jw_cstring(jw_key(jw, "phase"), core_phase_name(status.phase));
     report_id(jw, "boot", &status.boot);
-    jw_key(jw, "now_ms");
-    jw_u64(jw, status.now_ms);
+    jw_u64(jw_key(jw, "now_ms"), status.now_ms);
     report_deployment(jw, core, &status);
     report_position(jw, core, status.sequence, status.audit_head);
     report_contents(jw, &status);
@@ -162,8 +147,7 @@ void report_configured(void *context, struct link_answer *answer)
     core_set_phase(core, PHASE_CONFIGURED);
     config_pcr16(pcr16, call_kept(call));
     jw = call_begin(call);
-    jw_key(jw, "pcr16");
-    jw_digits(jw, BYTES_OF(pcr16));
+    jw_digits(jw_key(jw, "pcr16"), BYTES_OF(pcr16));
     report_id(jw, "deployment", &core->config.deployment);
     call_end(call);
 }
@@ -187,8 +171,7 @@ void report_keyset(struct call *call, const struct msg_step *step)
         report_base64(jw, "record_b64", step->record);
         report_base64(jw, "receipt_b64", step->document);
     } else {
-        jw_key(jw, "name");
-        jw_string(jw, step->name);
+        jw_string(jw_key(jw, "name"), step->name);
     }
     call_end(call);
 }
@@ -198,8 +181,7 @@ static void report_address(struct jw *jw, const char *key, const uint8_t address
     char text[ADDRESS_TEXT];
 
     address_text(text, address);
-    jw_key(jw, key);
-    jw_cstring(jw, text);
+    jw_cstring(jw_key(jw, key), text);
 }
 
 static struct err report_read_created(struct msg_created *created, struct record *record,
@@ -268,8 +250,7 @@ static void report_half(struct jw *jw, const char *key, const uint8_t half[stati
     struct u256 value;
 
     must(!u256_from_be(&value, bytes_of(half, 32)).code);
-    jw_key(jw, key);
-    jw_quantity(jw, value);
+    jw_quantity(jw_key(jw, key), value);
 }
 
 static struct err report_read_signed(struct msg_signed *got, struct tx *tx, struct wr *raw,
@@ -296,15 +277,12 @@ void report_signed(void *context, struct link_answer *answer)
         return;
     tx_hash(hash, wr_done(&raw));
     jw = call_begin(call);
-    jw_key(jw, "raw_tx");
-    jw_hex(jw, wr_done(&raw));
-    jw_key(jw, "hash");
-    jw_hex(jw, BYTES_OF(hash));
+    jw_hex(jw_key(jw, "raw_tx"), wr_done(&raw));
+    jw_hex(jw_key(jw, "hash"), BYTES_OF(hash));
     report_address(jw, "from", got.address);
     report_half(jw, "r", got.signature);
     report_half(jw, "s", got.signature + 32);
-    jw_key(jw, "v");
-    jw_quantity(jw, report_v(&tx, got.signature[64]));
+    jw_quantity(jw_key(jw, "v"), report_v(&tx, got.signature[64]));
     report_audit(jw, call->core, &answer->verdict);
     call_end(call);
 }

@@ -280,15 +280,6 @@ static struct err json_check_keys(struct json *object)
     return OK;
 }
 
-static struct err json_enter(struct json_in *in, struct json *parent, enum json_type type)
-{
-    ENSURE(in->depth < JSON_DEPTH_MAX, ERR_MALFORMED, "JSON: more than 32 levels");
-    in->depth++;
-    in->at++;
-    parent->type = type;
-    return OK;
-}
-
 static struct err json_read_member(struct json_in *in, struct json **out)
 {
     struct bytes key;
@@ -301,38 +292,24 @@ static struct err json_read_member(struct json_in *in, struct json **out)
     return OK;
 }
 
-static struct err json_read_object(struct json_in *in, struct json *object)
+static struct err json_read_container(struct json_in *in, struct json *parent, enum json_type type)
 {
-    struct json **tail = &object->child;
+    char end = type == JSON_OBJECT ? '}' : ']';
+    struct json **tail = &parent->child;
 
-    TRY(json_enter(in, object, JSON_OBJECT));
-    if (!json_take(in, '}')) {
-        do {
-            TRY(json_read_member(in, tail));
-            tail = &(*tail)->next;
-            object->count++;
-        } while (json_take(in, ','));
-        ENSURE(json_take(in, '}'), ERR_MALFORMED, "JSON: expected a comma or the object's end");
+    ENSURE(in->depth < JSON_DEPTH_MAX, ERR_MALFORMED, "JSON: more than 32 levels");
+    in->depth++;
+    in->at++;
+    parent->type = type;
+    while (!json_take(in, end)) {
+        ENSURE(parent->count == 0 || json_take(in, ','), ERR_MALFORMED,
+               "JSON: expected a comma or the end of the object or array");
+        TRY(type == JSON_OBJECT ? json_read_member(in, tail) : json_read(in, tail));
+        tail = &(*tail)->next;
+        parent->count++;
     }
     in->depth--;
-    return json_check_keys(object);
-}
-
-static struct err json_read_array(struct json_in *in, struct json *array)
-{
-    struct json **tail = &array->child;
-
-    TRY(json_enter(in, array, JSON_ARRAY));
-    if (!json_take(in, ']')) {
-        do {
-            TRY(json_read(in, tail));
-            tail = &(*tail)->next;
-            array->count++;
-        } while (json_take(in, ','));
-        ENSURE(json_take(in, ']'), ERR_MALFORMED, "JSON: expected a comma or the array's end");
-    }
-    in->depth--;
-    return OK;
+    return type == JSON_OBJECT ? json_check_keys(parent) : OK;
 }
 
 // One value. Recursion: at most JSON_DEPTH_MAX levels.
@@ -345,10 +322,8 @@ static struct err json_read(struct json_in *in, struct json **out)
     value = &in->nodes[in->used++];
     *value = (struct json) { .type = JSON_NULL };
     *out = value;
-    if (first == '{')
-        return json_read_object(in, value);
-    if (first == '[')
-        return json_read_array(in, value);
+    if (first == '{' || first == '[')
+        return json_read_container(in, value, first == '{' ? JSON_OBJECT : JSON_ARRAY);
     if (first == '"') {
         value->type = JSON_STRING;
         return json_read_string(in, &value->text);

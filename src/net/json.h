@@ -60,7 +60,8 @@ void jw_object(struct jw *jw);
 void jw_object_end(struct jw *jw);
 void jw_array(struct jw *jw);
 void jw_array_end(struct jw *jw);
-void jw_key(struct jw *jw, const char *key);
+// Returns `jw`, to write the value in the same line: jw_u64(jw_key(jw, "serial"), serial).
+struct jw *jw_key(struct jw *jw, const char *key);
 void jw_string(struct jw *jw, struct bytes text); // escaped; invalid UTF-8 becomes U+FFFD
 void jw_cstring(struct jw *jw, const char *text);
 void jw_hex(struct jw *jw, struct bytes b);    // "0x..."

@@ -105,9 +105,10 @@ static void jw_key_bytes(struct jw *jw, struct bytes key)
     jw->comma &= ~((uint64_t)1 << jw->depth); // none between the colon and the value
 }
 
-void jw_key(struct jw *jw, const char *key)
+struct jw *jw_key(struct jw *jw, const char *key)
 {
     jw_key_bytes(jw, bytes_str(key));
+    return jw;
 }
 
 void jw_string(struct jw *jw, struct bytes text)

@@ -27,52 +27,6 @@ void sigv4_date(char out[static SIGV4_DATE], uint64_t now_s)
     must(strftime(out, SIGV4_DATE, "%Y%m%dT%H%M%SZ", &tm) == SIGV4_DATE - 1);
 }
 
-static int sigv4_number(struct bytes date, size_t from, size_t n)
-{
-    int value = 0;
-
-    for (size_t i = from; i < from + n; i++)
-        value = value * 10 + (date.p[i] - '0');
-    return value;
-}
-
-static bool sigv4_is_date(struct bytes date)
-{
-    static const char form[] = "ddddddddTddddddZ";
-
-    if (date.n != SIGV4_DATE - 1)
-        return false;
-    for (size_t i = 0; i < date.n; i++) {
-        bool is_digit = date.p[i] >= '0' && date.p[i] <= '9';
-
-        if (form[i] == 'd' ? !is_digit : date.p[i] != (uint8_t)form[i])
-            return false;
-    }
-    return true;
-}
-
-struct err sigv4_parse_date(uint64_t *out, struct bytes date)
-{
-    struct tm tm = { 0 };
-    char again[SIGV4_DATE];
-    time_t seconds;
-
-    ENSURE(sigv4_is_date(date), ERR_MALFORMED, "X-Amz-Date: expected YYYYMMDDTHHMMSSZ");
-    tm.tm_year = sigv4_number(date, 0, 4) - 1900;
-    tm.tm_mon = sigv4_number(date, 4, 2) - 1;
-    tm.tm_mday = sigv4_number(date, 6, 2);
-    tm.tm_hour = sigv4_number(date, 9, 2);
-    tm.tm_min = sigv4_number(date, 11, 2);
-    tm.tm_sec = sigv4_number(date, 13, 2);
-    seconds = timegm(&tm);
-    ENSURE(seconds >= 0, ERR_MALFORMED, "X-Amz-Date: before 1970");
-    // timegm accepts the 31st of February; what it makes of it reads differently.
-    sigv4_date(again, (uint64_t)seconds);
-    ENSURE(bytes_equal_str(date, again), ERR_MALFORMED, "X-Amz-Date: no such day or time");
-    *out = (uint64_t)seconds;
-    return OK;
-}
-
 // SHA-256 of the canonical request, in hex.
 static void sigv4_canonical_hash(char out[static 65], const struct sigv4_scope *scope)
 {

@@ -20,10 +20,8 @@ struct sigv4_request {
 
 #define SIGV4_DATE 17 // "20260101T000000Z" and NUL
 
-// "20260101T000000Z" of a Unix time.
+// "20260101T000000Z" of a Unix time; net/when.h reads it.
 void sigv4_date(char out[static SIGV4_DATE], uint64_t now_s);
-// The time of such a date; ERR_MALFORMED.
-FALLIBLE sigv4_parse_date(uint64_t *out, struct bytes date);
 // The value of the Authorization header. Signs content-type (application/x-amz-json-1.1), host,
 // x-amz-date, x-amz-security-token (when there is one) and x-amz-target.
 void sigv4_authorization(struct wr *wr, const struct sigv4_credentials *credentials,

@@ -29,48 +29,14 @@ static void dates(void **state)
         { "99991231T235959Z", 253402300799 },
     };
     char text[SIGV4_DATE];
-    uint64_t at;
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         sigv4_date(text, cases[i].at);
         assert_string_equal(text, cases[i].text);
-        expect_ok(cases[i].text, sigv4_parse_date(&at, bytes_str(cases[i].text)));
-        assert_int_equal(at, cases[i].at);
     }
     sigv4_date(text, UINT64_MAX);
     assert_string_equal(text, "99991231T235959Z");
-}
-
-static void dates_refused(void **state)
-{
-    static const char *const cases[] = {
-        "",
-        "20260101",
-        "20260101T000000",
-        "20260101T000000ZZ",
-        "20260101t000000Z",
-        "20260101T000000z",
-        "2026-01-01T00:00",
-        "20260230T000000Z",
-        "20250229T000000Z",
-        "20260001T000000Z",
-        "20261301T000000Z",
-        "20260100T000000Z",
-        "20260101T240000Z",
-        "20260101T006000Z",
-        "20260101T000060Z",
-        "19691231T235959Z",
-        "+0260101T000000Z",
-        " 0260101T000000Z",
-    };
-    uint64_t at;
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        expect_err(cases[i], sigv4_parse_date(&at, bytes_str(cases[i])), ERR_MALFORMED,
-                   "X-Amz-Date");
-    expect_err("NUL", sigv4_parse_date(&at, BYTES_LIT("20260101T00000\0Z")), ERR_MALFORMED, NULL);
 }
 
 static struct sigv4_request kms_request(void)
@@ -217,9 +183,11 @@ static void every_part_counts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(dates),         cmocka_unit_test(dates_refused),
-        cmocka_unit_test(authorization), cmocka_unit_test(authorization_refused),
-        cmocka_unit_test(suite),         cmocka_unit_test(every_part_counts),
+        cmocka_unit_test(dates),
+        cmocka_unit_test(authorization),
+        cmocka_unit_test(authorization_refused),
+        cmocka_unit_test(suite),
+        cmocka_unit_test(every_part_counts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
