@@ -3,7 +3,7 @@
 BUILD ?= build
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-stop check check-asan test tidy format clean
+.PHONY: help setup build demo demo-stop check check-asan check-boto3 check-oracle test tidy format clean
 
 help: ## explain the targets
 	@echo "Cloister: Ethereum keys that live and sign only inside an AWS Nitro Enclave."
@@ -32,6 +32,12 @@ test: setup ## only build with gcc and run unit tests and fuzz corpora
 
 check-asan: setup ## only unit tests and fuzz corpora under ASan and UBSan
 	@tools/check --only asan
+
+check-boto3: build ## boto3, from PyPI into .cache/, runs unchanged against the emulated KMS
+	@CLOISTER_BUILD=$(BUILD) test/interop/python test/interop/boto3_kms.py
+
+check-oracle: build ## documents, signatures, envelopes and policies, checked by other people's code
+	@CLOISTER_BUILD=$(BUILD) test/interop/python test/interop/oracle.py
 
 tidy: setup ## only the rules of tools/tidy (STYLE.md, tools/deps, PROTOCOL.md, size budgets)
 	@tools/check --only build-gcc --build $(BUILD) --quiet
