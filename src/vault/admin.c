@@ -4,6 +4,7 @@
 #include "base/must.h"
 #include "proto/approval.h"
 #include "proto/tag.h"
+#include "vault/deployment.h"
 #include "vault/pending.h"
 
 #include <string.h>
@@ -100,6 +101,8 @@ struct err admin_manifest(struct turn *turn)
     return OK;
 }
 
+// The vault's own keys go too: who kept KMS's answers of this boot could open keysets with them
+// again, without asking KMS.
 struct err admin_seal(struct turn *turn)
 {
     struct state *state = turn->state;
@@ -109,6 +112,7 @@ struct err admin_seal(struct turn *turn)
     pending_drop_all(state);
     for (size_t i = 0; i < ARRAY_LEN(ring->entry); i++)
         keyring_drop(&ring->entry[i]);
+    deployment_forget_keys(state);
     state->seals++;
     state->phase = PHASE_SEALED;
     return OK;
@@ -124,6 +128,7 @@ struct err admin_unseal(struct turn *turn)
     TRY(rd_end(&rd));
     approval_unseal_message(message, &state->config.deployment, &state->boot, state->seals);
     TRY(approval_check(&state->config, message, approvals));
+    TRY(deployment_make_keys(state));
     state->phase = PHASE_CONFIGURED;
     return OK;
 }

@@ -31,12 +31,25 @@ struct err deployment_boot(struct state *state)
     TRY(nsm_attest(&state->nsm, &(struct nsm_request) { 0 }, &wr, &timestamp_ms));
     clock_feed(&state->clock, timestamp_ms);
     TRY(entropy_id(&state->nsm, &state->boot));
+    TRY(deployment_make_keys(state));
+    state->phase = PHASE_UNCONFIGURED;
+    return OK;
+}
+
+struct err deployment_make_keys(struct state *state)
+{
+    deployment_forget_keys(state);
     TRY(rsa_key_new(&state->recipient));
     TRY(rsa_key_spki(state->recipient, state->recipient_spki));
     TRY(hpke_key_new(&state->import_key));
-    TRY(hpke_key_public(state->import_key, state->import_public));
-    state->phase = PHASE_UNCONFIGURED;
-    return OK;
+    return hpke_key_public(state->import_key, state->import_public);
+}
+
+void deployment_forget_keys(struct state *state)
+{
+    rsa_key_free(&state->recipient);
+    hpke_key_free(&state->import_key);
+    ct_wipe(state->import, sizeof(state->import));
 }
 
 struct err deployment_status(struct turn *turn)

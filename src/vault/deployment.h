@@ -5,8 +5,13 @@
 
 #include "vault/state.h"
 
-// Boot id, first timestamp, recipient key. PCR16 must be zero and unlocked, else ERR_DEVICE.
+// Boot id, first timestamp, own keys. PCR16 must be zero and unlocked, else ERR_DEVICE.
 FALLIBLE deployment_boot(struct state *state);
+// New keys of the vault's own: the one that KMS seals to and the one that owners seal to. What was
+// sealed to older ones opens no more.
+FALLIBLE deployment_make_keys(struct state *state);
+// Wipes both, and the imports that wait for an envelope.
+void deployment_forget_keys(struct state *state);
 FALLIBLE deployment_status(struct turn *turn);
 FALLIBLE deployment_configure(struct turn *turn);
 FALLIBLE deployment_config(struct turn *turn);

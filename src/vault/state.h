@@ -65,9 +65,11 @@ struct state {
     struct bytes manifest_view; // what of them is in force; none before the first manifest
     struct manifest manifest;   // views into manifest_bytes; serial 0 before the first
     uint32_t seals;             // how often this boot was sealed
-    struct rsa_key *recipient;  // in libcrypto's pool, which lies in the arena
+    // The vault's own keys, in libcrypto's pool, which lies in the arena: new ones at each boot and
+    // after each seal, none while sealed.
+    struct rsa_key *recipient;
     uint8_t recipient_spki[RSA_SPKI_BYTES];
-    struct hpke_key *import_key; // one for each boot, there too
+    struct hpke_key *import_key;
     uint8_t import_public[HPKE_PUBLIC_BYTES];
     struct state_import import[VAULT_IMPORTS];
     struct state_pending pending[VAULT_PENDING];

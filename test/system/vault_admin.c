@@ -308,6 +308,70 @@ static void test_seal_and_unseal(void **context)
     assert_int_equal(keyset_open(bytes_of(keyset, n)), ERR_NONE);
 }
 
+// The vault's import key, and the account that it chose.
+static struct msg_import_ready import_begin(const uint8_t keyset[static 16])
+{
+    uint8_t body[64];
+    struct wr wr = WR_OF(body);
+    struct msg_account_create m = { .policy = BYTES_LIT("\0\1\1"),
+                                    .authorisers = BYTES_LIT("\0\1\0") };
+    struct vaulthost_answer answer;
+    struct msg_import_ready ready;
+    struct rd rd;
+
+    memcpy(m.keyset.b, keyset, sizeof(m.keyset.b));
+    msg_write_account_create(&wr, &m);
+    answer = vaulthost_call(&host, MSG_IMPORT_BEGIN, wr_done(&wr));
+    rd = rd_of(answer.result);
+    must(answer.verdict.code == 0 && !msg_read_import_ready(&ready, &rd).code);
+    return ready;
+}
+
+static enum err_code import_finish(const struct msg_import_ready *ready)
+{
+    static const uint8_t cipher[MSG_IMPORT_CIPHER_BYTES];
+    uint8_t body[256];
+    struct wr wr = WR_OF(body);
+
+    msg_write_import_finish(&wr, &(struct msg_import_finish) { .account = ready->account,
+                                                               .ciphertext = BYTES_OF(cipher) });
+    return (enum err_code)vaulthost_call(&host, MSG_IMPORT_FINISH, wr_done(&wr)).verdict.code;
+}
+
+// What KMS and owners sealed to the vault before a seal opens no more: a front that kept KMS's
+// answers must ask KMS again, which may refuse by now.
+static void test_seal_forgets_its_own_keys(void **context)
+{
+    static uint8_t keyset[KEYSET_BYTES_MAX], document[DOCUMENT_MAX];
+    uint8_t entry[MANIFEST_KEYSET_BYTES];
+    struct manifest m = manifest_of(1);
+    size_t n = keyset_create(keyset, entry);
+    struct vaulthost_answer answer;
+    struct msg_import_ready before, after;
+    struct msg_step step;
+    struct bytes recorded;
+
+    (void)context;
+    m.keysets = BYTES_OF(entry);
+    assert_int_equal(apply(&m, 3), ERR_NONE);
+    answer = vaulthost_call(&host, MSG_KEYSET_OPEN, bytes_of(keyset, n));
+    step = vaulthost_step(&answer);
+    memcpy(document, step.document.p, step.document.n);
+    recorded = bytes_of(document, step.document.n);
+    assert_int_equal(vaulthost_kms(&host, &step).verdict.code, ERR_NONE);
+    before = import_begin(entry);
+    assert_int_equal(vaulthost_call(&host, MSG_SEAL, BYTES_NONE).verdict.code, ERR_NONE);
+    assert_int_equal(unseal(1, 3), ERR_NONE);
+    answer = vaulthost_call(&host, MSG_KEYSET_OPEN, bytes_of(keyset, n));
+    step = vaulthost_step(&answer);
+    step.document = recorded;
+    assert_int_equal(vaulthost_kms(&host, &step).verdict.code, ERR_CORRUPT);
+    assert_int_equal(keyset_open(bytes_of(keyset, n)), ERR_NONE);
+    assert_int_equal(import_finish(&before), ERR_NOT_FOUND);
+    after = import_begin(entry);
+    assert_memory_not_equal(before.public_key, after.public_key, sizeof(after.public_key));
+}
+
 static void test_seal_without_administrators(void **context)
 {
     uint8_t record[KEYSET_BYTES_MAX];
@@ -399,6 +463,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_manifest_refusals, start_with_admins, stop),
         cmocka_unit_test_setup_teardown(test_disabled_and_old_records, start_with_admins, stop),
         cmocka_unit_test_setup_teardown(test_seal_and_unseal, start_with_admins, stop),
+        cmocka_unit_test_setup_teardown(test_seal_forgets_its_own_keys, start_with_admins, stop),
         cmocka_unit_test_setup_teardown(test_seal_without_administrators, start, stop),
         cmocka_unit_test_setup_teardown(test_two_of_three, start, stop),
         cmocka_unit_test_setup_teardown(test_failed_calls, start, stop),
