@@ -8,7 +8,7 @@ MAKEFLAGS += --no-print-directory
 help: ## explain the targets
 	@echo "Cloister: Ethereum keys that live and sign only inside an AWS Nitro Enclave."
 	@echo
-	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/  make \1#\2/p' Makefile | sed ':a;s/^\(.\{,18\}\)#/\1 #/;ta;s/#//'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1#\2/p' Makefile | sed ':a;s/^\(.\{,19\}\)#/\1 #/;ta;s/#//'
 	@echo
 	@echo "Start with 'make demo'. Everything is built in $(BUILD)*/; nothing is installed elsewhere."
 
