@@ -16,13 +16,24 @@ void buf_init(struct buf *buf, struct buf_budget *budget, size_t most)
     *buf = (struct buf) { .budget = budget, .most = most };
 }
 
+// A queue's first block is its own: without it, whoever fills the budget would silence all.
+static size_t buf_charge(size_t cap)
+{
+    return cap > FIRST_BYTES ? cap : 0;
+}
+
+bool buf_holds(const struct buf *buf)
+{
+    return buf_charge(buf->cap) > 0;
+}
+
 void buf_done(struct buf *buf)
 {
     if (!buf->p)
         return;
     ct_wipe(buf->p, buf->to);
     free(buf->p);
-    buf->budget->left += buf->cap;
+    buf->budget->left += buf_charge(buf->cap);
     buf->p = NULL;
     buf->from = buf->to = buf->cap = 0;
 }
@@ -47,9 +58,9 @@ static bool buf_grow(struct buf *buf, size_t cap)
     size_t n = buf->to - buf->from;
     uint8_t *p;
 
-    if (cap > buf->budget->left || !(p = malloc(cap)))
+    if (buf_charge(cap) > buf->budget->left || !(p = malloc(cap)))
         return false;
-    buf->budget->left -= cap;
+    buf->budget->left -= buf_charge(cap);
     if (n)
         memcpy(p, buf->p + buf->from, n);
     buf_done(buf);

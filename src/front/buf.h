@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// A byte queue that grows on demand up to a limit of its own and a budget that all connections
-// share, and gives its memory back when it runs empty. Who may include it: front.
+// A byte queue that grows on demand up to a limit of its own and, beyond its first 4 KiB, a budget
+// that all connections share, and gives its memory back when it runs empty. Who may include it:
+// front.
 #pragma once
 
 #include "base/bytes.h"
@@ -19,6 +20,8 @@ struct buf {
 void buf_init(struct buf *buf, struct buf_budget *budget, size_t most);
 // Wipes and frees.
 void buf_done(struct buf *buf);
+// Whether it takes part of the budget.
+bool buf_holds(const struct buf *buf);
 struct bytes buf_bytes(const struct buf *buf);
 // Room for at least `n` more bytes at the end, or NULL: over the limit, the budget or memory.
 // *room is what there is. buf_added tells how much of it was filled.

@@ -1,14 +1,16 @@
 // SPDX-License-Identifier: Apache-2.0
 // Connections of the control plane. The peer is the parent instance: an attacker. It can open 256
-// connections, hold a bounded share of memory, and must finish a frame in 10 s and read its
-// answers; more it cannot take. Requests without an id run one after the other, those with one up
-// to 64 at once. Never logs a byte of them, and wipes them once they are handled.
+// connections (for a further one, another is closed: net/crowd.h), hold a bounded share of memory,
+// and must finish a frame in 10 s and read its answers; more it cannot take. Requests without an id
+// run one after the other, those with one up to 64 at once. Never logs a byte of them, and wipes
+// them once they are handled.
 #include "front/control.h"
 
 #include "base/fd.h"
 #include "base/must.h"
 #include "front/buf.h"
 #include "front/methods.h"
+#include "net/crowd.h"
 #include "proto/frame.h"
 
 #include <errno.h>
@@ -47,6 +49,8 @@ struct control_conn {
     bool draining; // all is written; what the peer still sends is dropped
     bool dead;     // freed at the end of the turn
     bool wrote;    // since the reader's deadline was set
+    bool served;   // a request was taken
+    int64_t since_ms;
 };
 
 struct control {
@@ -56,11 +60,14 @@ struct control {
     int listen_fd;
     struct control_conn *conns;
     unsigned count;
+    bool pausing; // no descriptors were left
     struct buf_budget budget;
 };
 
 static void control_accept(void *context, uint32_t events);
 static void control_accept_again(void *context);
+static bool control_close_one(struct control *control, const struct control_conn *except,
+                              bool holders);
 static struct err control_add(struct control *control, int fd);
 static void control_event(void *context, uint32_t events);
 static void control_late(void *context);
@@ -102,26 +109,63 @@ void control_free(struct control **out)
 static void control_accept(void *context, uint32_t events)
 {
     struct control *control = context;
-    int fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd;
 
     (void)events;
+    if (control->count >= CONNS_MAX) {
+        // Its place is free at the end of the turn, and the socket still readable.
+        if (!control_close_one(control, NULL, false))
+            loop_rewatch(control->listening, 0);
+        return;
+    }
+    fd = accept4(control->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd < 0 && errno != EAGAIN && errno != EINTR && errno != ECONNABORTED) {
         // Out of descriptors: without a pause the waiting peer would keep the loop busy.
+        control->pausing = true;
         loop_rewatch(control->listening, 0);
         loop_timer_set(control->again, deadline_in(ACCEPT_AGAIN_MS));
     }
     if (fd >= 0 && control_add(control, fd).code)
         fd_close(&fd);
-    if (control->count == CONNS_MAX)
-        loop_rewatch(control->listening, 0);
 }
 
 static void control_accept_again(void *context)
 {
     struct control *control = context;
 
-    if (control->count < CONNS_MAX)
-        loop_rewatch(control->listening, EPOLLIN);
+    control->pausing = false;
+    loop_rewatch(control->listening, EPOLLIN);
+}
+
+static enum crowd_kind control_kind(const struct control_conn *conn)
+{
+    if (conn->under_way > 0)
+        return CROWD_WORKING;
+    return conn->served ? CROWD_KNOWN : CROWD_NEWCOMER;
+}
+
+// Closes the connection that net/crowd.h names, of all or of those that hold part of the budget.
+// False when there is none. One that ended in this turn already counts: its place gets free.
+static bool control_close_one(struct control *control, const struct control_conn *except,
+                              bool holders)
+{
+    struct crowd crowd = { 0 };
+    struct control_conn *victim;
+
+    for (struct control_conn *conn = control->conns; conn; conn = conn->next) {
+        if (conn->dead && !holders)
+            return true;
+        if (!conn->dead && conn != except && !conn->pumping &&
+            (!holders || buf_holds(&conn->in) || buf_holds(&conn->out)))
+            crowd_look(&crowd, conn, control_kind(conn), conn->since_ms);
+    }
+    victim = crowd_victim(&crowd);
+    if (!victim)
+        return false;
+    control_end(victim);
+    buf_done(&victim->in);
+    buf_done(&victim->out);
+    return true;
 }
 
 // On failure the descriptor stays the caller's.
@@ -134,6 +178,7 @@ static struct err control_add(struct control *control, int fd)
     ENSURE(conn, ERR_FULL, "control: out of memory");
     conn->control = control;
     conn->fd = fd;
+    conn->since_ms = deadline_now_ms();
     buf_init(&conn->in, &control->budget, FRAME_HEAD_BYTES + FRAME_BYTES_MAX);
     buf_init(&conn->out, &control->budget, OUT_BYTES_MAX);
     err = loop_watch(loop, &conn->watch, fd, EPOLLIN, control_event, conn);
@@ -198,8 +243,10 @@ static void control_event(void *context, uint32_t events)
         control_drop_input(conn);
         return;
     }
-    to = buf_room(&conn->in, 1, &room);
-    if (!to) { // the budget is used up: whoever comes last has to go
+    do {
+        to = buf_room(&conn->in, 1, &room);
+    } while (!to && control_close_one(conn->control, conn, true));
+    if (!to) {
         control_end(conn);
         return;
     }
@@ -251,6 +298,7 @@ static void control_start(struct control_conn *conn, struct bytes body)
         conn->calls->prev = call;
     conn->calls = call;
     conn->under_way++;
+    conn->served = true;
     conn->in_order = call->id.type == JSON_NULL;
     methods_run(call, request);
 }
@@ -281,8 +329,10 @@ static void control_pump(struct control_conn *conn)
 
 void control_send(struct control_conn *conn, struct bytes frame)
 {
-    if (!conn->dead && !buf_append(&conn->out, frame))
-        control_end(conn);
+    while (!conn->dead && !buf_append(&conn->out, frame))
+        if (conn->out.most - buf_bytes(&conn->out).n < frame.n ||
+            !control_close_one(conn->control, conn, true))
+            control_end(conn);
 }
 
 void control_call_done(struct control_conn *conn, struct call *call)
@@ -318,6 +368,7 @@ static void control_write(struct control_conn *conn)
             return;
         }
         conn->wrote = true;
+        conn->since_ms = deadline_now_ms();
         buf_consume(&conn->out, (size_t)done);
         rest = buf_bytes(&conn->out);
     }
@@ -370,6 +421,8 @@ static void control_settle(struct control_conn *conn)
     loop_rewatch(conn->watch, events);
     if (wait == conn->wait)
         return;
+    if (conn->wait != WAIT_IDLE) // the first byte of a frame is no merit yet
+        conn->since_ms = deadline_now_ms();
     conn->wait = wait;
     conn->wrote = false;
     loop_timer_set(conn->timer, control_deadline(wait));
@@ -377,6 +430,8 @@ static void control_settle(struct control_conn *conn)
 
 void control_turn(struct control *control)
 {
+    bool has_idle = control->count < CONNS_MAX;
+
     for (struct control_conn **at = &control->conns; *at;) {
         struct control_conn *conn = *at;
 
@@ -392,10 +447,14 @@ void control_turn(struct control *control)
         if (conn->dead) {
             *at = conn->next;
             control_remove(conn);
+            has_idle = true;
         } else {
+            has_idle = has_idle || conn->under_way == 0;
             at = &conn->next;
         }
     }
+    if (control->listening && has_idle && !control->pausing)
+        loop_rewatch(control->listening, EPOLLIN);
 }
 
 static void control_remove(struct control_conn *conn)
@@ -406,6 +465,4 @@ static void control_remove(struct control_conn *conn)
     buf_done(&conn->out);
     free(conn);
     control->count--;
-    if (control->listening)
-        loop_rewatch(control->listening, EPOLLIN);
 }

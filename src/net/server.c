@@ -18,6 +18,7 @@
 
 #define ACCEPT_PAUSE_MS 200
 #define WORKERS_MAX     64U
+#define HELD_BYTES      (64U << 20) // what all peers have sent and not taken
 
 struct list {
     struct server_conn *first, *last;
@@ -50,6 +51,7 @@ static void server_accept_again(void *context);
 static void server_finished(void *context);
 static bool server_submit(void *context, struct server_conn *conn);
 static void server_gone(void *context, struct server_conn *conn);
+static bool server_shed(void *context, const struct server_conn *except);
 
 struct err server_start(struct server **out, int listen_fd, const struct server_options *options)
 {
@@ -88,6 +90,8 @@ static struct err server_set_up(struct server *server)
     server->host.server = server;
     server->host.submit = server_submit;
     server->host.gone = server_gone;
+    server->host.shed = server_shed;
+    server->host.bytes_left = HELD_BYTES;
     loop_set_wake(server->loop, server_finished, server);
     TRY(loop_watch(server->loop, &server->listening, server->listen_fd, EPOLLIN, server_accept,
                    server));
@@ -206,6 +210,8 @@ static void server_finished(void *context)
         if (conn)
             server_conn_resume(conn);
     } while (conn);
+    if (server->listening) // it may have paused because all were at work
+        loop_rewatch(server->listening, EPOLLIN);
 }
 
 static void server_gone(void *context, struct server_conn *conn)
@@ -222,12 +228,37 @@ static void server_gone(void *context, struct server_conn *conn)
     }
 }
 
+// Closes the connection that net/crowd.h names, of all or of those that hold memory.
+static bool server_close_one(struct server *server, const struct server_conn *except, bool holders)
+{
+    struct crowd crowd = { 0 };
+    struct server_conn *victim;
+
+    for (unsigned i = 0; i < server->conns; i++) {
+        struct server_conn *conn = server->conn[i];
+        int64_t since_ms;
+        enum crowd_kind kind = server_conn_kind(conn, &since_ms);
+
+        if (conn != except && (!holders || server_conn_holds(conn)))
+            crowd_look(&crowd, conn, kind, since_ms);
+    }
+    victim = crowd_victim(&crowd);
+    if (!victim)
+        return false;
+    server_conn_free(&victim);
+    return true;
+}
+
+static bool server_shed(void *context, const struct server_conn *except)
+{
+    return server_close_one(context, except, true);
+}
+
 static void server_accept_again(void *context)
 {
     struct server *server = context;
 
-    if (server->conns < server->options.connections_max)
-        loop_rewatch(server->listening, EPOLLIN);
+    loop_rewatch(server->listening, EPOLLIN);
 }
 
 static bool server_accept_passes(int error)
@@ -239,9 +270,15 @@ static bool server_accept_passes(int error)
 static void server_accept(void *context, uint32_t events)
 {
     struct server *server = context;
-    int fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
+    int fd;
 
     (void)events;
+    if (server->conns == server->options.connections_max &&
+        !server_close_one(server, NULL, false)) {
+        loop_rewatch(server->listening, 0); // all at work: until one is done
+        return;
+    }
+    fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0 && !server_conn_new(&server->conn[server->conns], &server->host, fd).code)
         server->conns++;
     if (fd < 0 && !server_accept_passes(errno)) {
@@ -249,8 +286,6 @@ static void server_accept(void *context, uint32_t events)
         loop_rewatch(server->listening, 0);
         loop_timer_set(server->accept_again, deadline_in(ACCEPT_PAUSE_MS));
     }
-    if (server->conns == server->options.connections_max)
-        loop_rewatch(server->listening, 0);
 }
 
 static void server_end_workers(struct server *server)

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // An HTTP/1.1 server for cloisterd and the emulator: one loop thread reads and writes all
 // connections, a fixed set of workers runs the handlers, which may wait. A slow or hostile peer
-// holds a connection, never a worker. Bounded: connections, queued requests (503 beyond), sizes,
-// and times (head and body within 10 s, idle connections 75 s).
+// holds a connection, never a worker. Bounded: connections (beyond, net/crowd.h says which one is
+// closed for the new one), queued requests (503 beyond), sizes, memory (64 MiB for what all peers
+// have sent and not taken, beside 4 KiB each), and times (head and body within 10 s, idle
+// connections 75 s).
 #pragma once
 
 #include "net/addr.h"

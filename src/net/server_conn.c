@@ -23,7 +23,7 @@
 enum state { STATE_READ, STATE_HANDLE, STATE_WRITE, STATE_DRAIN };
 
 struct server_conn {
-    const struct server_conn_host *host;
+    struct server_conn_host *host;
     struct wire *wire;
     struct loop_watch *watch;
     struct loop_timer *timer;
@@ -35,10 +35,13 @@ struct server_conn {
     size_t out_len, out_sent;
     struct http_head head; // of the request that is handled
     struct bytes body;
-    size_t used;    // bytes of `in` that this request takes
-    size_t need;    // do not parse again before so many bytes are there
+    size_t used; // bytes of `in` that this request takes
+    size_t need; // do not parse again before so many bytes are there
+    size_t held; // of host->bytes_left
+    int64_t since_ms;
     bool continued; // "100 Continue" was sent
     bool close_after;
+    bool served; // a request was complete
 };
 
 static void server_conn_event(void *context, uint32_t events);
@@ -49,7 +52,7 @@ static bool server_conn_parse(struct server_conn *conn);
 static bool server_conn_flush(struct server_conn *conn);
 static void server_conn_refuse(struct server_conn *conn, unsigned status, struct err err);
 
-struct err server_conn_new(struct server_conn **out, const struct server_conn_host *host, int fd)
+struct err server_conn_new(struct server_conn **out, struct server_conn_host *host, int fd)
 {
     struct server_conn *conn = calloc(1, sizeof(*conn));
     struct wire *wire;
@@ -63,6 +66,7 @@ struct err server_conn_new(struct server_conn **out, const struct server_conn_ho
     }
     conn->host = host;
     conn->wire = wire;
+    conn->since_ms = deadline_now_ms();
     err = loop_watch(host->loop, &conn->watch, fd, EPOLLIN, server_conn_event, conn);
     if (!err.code)
         err = loop_timer(host->loop, &conn->timer, deadline_in(REQUEST_MS), server_conn_timeout,
@@ -84,6 +88,7 @@ void server_conn_free(struct server_conn **conn)
     loop_unwatch(&dying->watch);
     loop_timer_free(&dying->timer);
     wire_free(&dying->wire);
+    dying->host->bytes_left += dying->held;
     free(dying->in);
     free(dying->out);
     free(dying);
@@ -92,6 +97,38 @@ void server_conn_free(struct server_conn **conn)
 struct server_conn **server_conn_link(struct server_conn *conn)
 {
     return &conn->link;
+}
+
+enum crowd_kind server_conn_kind(const struct server_conn *conn, int64_t *since_ms)
+{
+    *since_ms = conn->since_ms;
+    if (conn->state == STATE_HANDLE)
+        return CROWD_WORKING;
+    return conn->served ? CROWD_KNOWN : CROWD_NEWCOMER;
+}
+
+bool server_conn_holds(const struct server_conn *conn)
+{
+    return conn->held > 0 && conn->state != STATE_HANDLE;
+}
+
+// Others have to go before this one is refused: it is the latest to ask.
+static bool server_conn_hold(struct server_conn *conn, size_t n)
+{
+    struct server_conn_host *host = conn->host;
+
+    while (host->bytes_left < n)
+        if (!host->shed(host->server, conn))
+            return false;
+    host->bytes_left -= n;
+    conn->held += n;
+    return true;
+}
+
+static void server_conn_let_go(struct server_conn *conn)
+{
+    conn->host->bytes_left += conn->held;
+    conn->held = 0;
 }
 
 static void server_conn_event(void *context, uint32_t events)
@@ -153,21 +190,25 @@ static size_t server_conn_most(const struct server_conn *conn)
     return HTTP_HEAD_MAX + 2 * conn->host->options->request_max;
 }
 
-static bool server_conn_grow(struct server_conn *conn)
+// The first block is every connection's own, further ones come out of what all share.
+static struct err server_conn_grow(struct server_conn *conn)
 {
     size_t most = server_conn_most(conn);
     size_t cap = conn->in_cap ? conn->in_cap * 2 : FIRST_BYTES;
     uint8_t *in;
 
     if (conn->in_len < conn->in_cap)
-        return true;
+        return OK;
     if (cap > most)
         cap = most;
-    if (cap <= conn->in_cap || !(in = realloc(conn->in, cap)))
-        return false;
+    ENSURE(cap > conn->in_cap, ERR_TOO_LARGE, "request: larger than the limit");
+    ENSURE(!conn->in_cap || server_conn_hold(conn, cap - conn->in_cap), ERR_BUSY,
+           "too many large requests at once; try again");
+    in = realloc(conn->in, cap);
+    ENSURE(in, ERR_BUSY, "out of memory; try again");
     conn->in = in;
     conn->in_cap = cap;
-    return true;
+    return OK;
 }
 
 // Reads until a request is complete or nothing more is there. False: the connection is over.
@@ -177,8 +218,10 @@ static bool server_conn_fill(struct server_conn *conn)
     size_t n;
 
     while (conn->state == STATE_READ && !server_conn_parse(conn) && conn->state == STATE_READ) {
-        if (!server_conn_grow(conn)) {
-            server_conn_refuse(conn, 413, FAIL(ERR_TOO_LARGE, "request: larger than the limit"));
+        struct err err = server_conn_grow(conn);
+
+        if (err.code) {
+            server_conn_refuse(conn, err.code == ERR_BUSY ? 503 : 413, err);
             return true;
         }
         result = wire_read(conn->wire, conn->in + conn->in_len, conn->in_cap - conn->in_len, &n);
@@ -254,6 +297,7 @@ static bool server_conn_parse(struct server_conn *conn)
     if (!whole)
         return false;
     conn->state = STATE_HANDLE;
+    conn->served = true;
     loop_timer_set(conn->timer, (struct deadline) { INT64_MAX });
     if (!conn->host->submit(conn->host->server, conn))
         server_conn_refuse(conn, 503, FAIL(ERR_BUSY, "too many requests at once; try again"));
@@ -331,7 +375,12 @@ void server_conn_handle(struct server_conn *conn, uint8_t *response_buffer)
 
 void server_conn_resume(struct server_conn *conn)
 {
+    if (!server_conn_hold(conn, conn->out_len)) {
+        server_conn_free(&conn);
+        return;
+    }
     conn->state = STATE_WRITE;
+    conn->since_ms = deadline_now_ms();
     loop_timer_set(conn->timer, deadline_in(WRITE_MS));
     server_conn_advance(conn);
 }
@@ -361,6 +410,7 @@ static void server_conn_refuse(struct server_conn *conn, unsigned status, struct
     conn->head.method = BYTES_NONE;
     server_conn_answer(conn, &response);
     conn->state = STATE_WRITE;
+    conn->since_ms = deadline_now_ms();
     loop_timer_set(conn->timer, deadline_in(WRITE_MS));
 }
 
@@ -374,10 +424,16 @@ static void server_conn_next(struct server_conn *conn)
     conn->used = conn->need = 0;
     conn->continued = false;
     conn->state = STATE_READ;
+    conn->since_ms = deadline_now_ms();
+    server_conn_let_go(conn);
     if (conn->in_len == 0 && conn->in_cap > FIRST_BYTES) {
         free(conn->in);
         conn->in = NULL;
         conn->in_cap = 0;
+    }
+    if (conn->in_cap > FIRST_BYTES) { // bytes that it had, so that nobody has to go for them
+        conn->held = conn->in_cap - FIRST_BYTES;
+        conn->host->bytes_left -= conn->held;
     }
     loop_timer_set(conn->timer, deadline_in(conn->in_len ? REQUEST_MS : IDLE_MS));
 }
@@ -394,6 +450,7 @@ static bool server_conn_flush(struct server_conn *conn)
         if (result != WIRE_DONE)
             return result == WIRE_BLOCKED;
         conn->out_sent += n;
+        conn->since_ms = deadline_now_ms();
         loop_timer_set(conn->timer, deadline_in(WRITE_MS));
     }
     if (conn->close_after) {

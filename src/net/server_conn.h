@@ -3,6 +3,7 @@
 // include it: net/server.c.
 #pragma once
 
+#include "net/crowd.h"
 #include "net/loop.h"
 #include "net/server.h"
 
@@ -17,10 +18,17 @@ struct server_conn_host {
     bool (*submit)(void *server, struct server_conn *conn);
     // The connection is about to be freed: forget it.
     void (*gone)(void *server, struct server_conn *conn);
+    // Closes another connection that holds memory; false when there is none.
+    bool (*shed)(void *server, const struct server_conn *except);
+    size_t bytes_left; // what all connections together may still hold
 };
 
 // Takes over `fd` (also on failure).
-FALLIBLE server_conn_new(struct server_conn **out, const struct server_conn_host *host, int fd);
+FALLIBLE server_conn_new(struct server_conn **out, struct server_conn_host *host, int fd);
+// What it waits for, and since when.
+enum crowd_kind server_conn_kind(const struct server_conn *conn, int64_t *since_ms);
+// Whether closing it gives memory of bytes_left back.
+bool server_conn_holds(const struct server_conn *conn);
 // In a worker: runs the handler with a response buffer of options->response_max bytes and builds
 // the answer. Touches nothing that the loop uses meanwhile.
 void server_conn_handle(struct server_conn *conn, uint8_t *response);

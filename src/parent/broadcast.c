@@ -32,6 +32,7 @@
 struct broadcast {
     struct broadcast_options options;
     struct tls_context *tls; // for https nodes
+    uint64_t started_ms;
     pthread_mutex_t lane[BROADCAST_LANES];
     pthread_t thread;
     pthread_mutex_t lock;
@@ -63,6 +64,7 @@ struct err broadcast_new(struct broadcast **out, const struct broadcast_options 
     *out = NULL;
     ENSURE(b, ERR_FULL, "broadcast: no memory");
     b->options = *options;
+    b->started_ms = stamp_now_ms();
     must(pthread_mutex_init(&b->lock, NULL) == 0);
     must(pthread_cond_init(&b->wake, NULL) == 0);
     for (size_t i = 0; i < BROADCAST_LANES; i++)
@@ -318,8 +320,9 @@ static bool broadcast_was_heard(struct err err, const struct rpc *rpc)
     return err.code == ERR_UNREACHABLE && rpc->detail.text[0] != 0;
 }
 
-// Sends what is stored, oldest first; stops when the node does not answer.
-static struct err broadcast_catch_up(struct broadcast *b, struct rpc *rpc, bool all)
+// Sends what is stored, oldest first; stops when the node does not answer. What was stored before
+// this start is nobody's any more; the request of a younger one may still be at work.
+static struct err broadcast_catch_up(struct broadcast *b, struct rpc *rpc)
 {
     uint64_t after = 0, chain_id;
     struct u256 chain;
@@ -335,7 +338,8 @@ static struct err broadcast_catch_up(struct broadcast *b, struct rpc *rpc, bool 
         if (err.code)
             break;
         after = send.seq;
-        due = all || send.created_ms + BROADCAST_YOUNG_MS < stamp_now_ms();
+        due = send.created_ms < b->started_ms ||
+              send.created_ms + BROADCAST_YOUNG_MS < stamp_now_ms();
         if (send.chain_id == chain_id && due)
             err = broadcast_push(b->options.store, rpc, &send);
         if (broadcast_was_heard(err, rpc))
@@ -347,18 +351,16 @@ static struct err broadcast_catch_up(struct broadcast *b, struct rpc *rpc, bool 
 static void *broadcast_run(void *context)
 {
     struct broadcast *b = context;
-    bool all = true;
 
     do {
         struct rpc rpc;
         struct err err = rpc_open(&rpc, b->options.node, b->tls);
 
         if (!err.code)
-            err = broadcast_catch_up(b, &rpc, all);
+            err = broadcast_catch_up(b, &rpc);
         rpc_close(&rpc);
         if (err.code)
             log_error(LOG_WARN, "broadcast", "not_sent", err);
-        all = all && err.code;
     } while (broadcast_rest(b, BROADCAST_TURN_S));
     return NULL;
 }

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "base/must.h"
+#include "base/u256.h"
 #include "net/client.h"
 
 #include <stdlib.h>
@@ -29,6 +30,7 @@ static struct err conf_set_url(struct conf *conf, size_t offset, const char *val
 static struct err conf_set_role(struct conf *conf, size_t offset, const char *value);
 static struct err conf_set_prefix(struct conf *conf, size_t offset, const char *value);
 static struct err conf_set_relay(struct conf *conf, size_t offset, const char *value);
+static struct err conf_set_connections(struct conf *conf, size_t offset, const char *value);
 static struct err conf_set_level(struct conf *conf, size_t offset, const char *value);
 
 #define CONF_AT(member) offsetof(struct conf, member)
@@ -54,6 +56,9 @@ static const struct conf_key conf_keys[] = {
       "hosts without a line go to tcp://HOST:443" },
     { "node", conf_set_url, CONF_AT(node), "", false,
       "JSON-RPC of the Ethereum node, for send-transaction" },
+    { "connections", conf_set_connections, CONF_AT(connections), "4096", false,
+      "how many REST connections at once, 16 to 4096; for a further one, the one that has waited "
+      "longest for its client is closed" },
     { "log_level", conf_set_level, CONF_AT(log_level), "info", false,
       "debug, info, warn or error" },
 };
@@ -236,6 +241,18 @@ static struct err conf_set_relay(struct conf *conf, size_t offset, const char *v
         ENSURE(strcmp(conf->relay[i].host, relay->host) != 0, ERR_MALFORMED,
                "names this host twice");
     conf->relays++;
+    return OK;
+}
+
+static struct err conf_set_connections(struct conf *conf, size_t offset, const char *value)
+{
+    struct u256 wide = { 0 };
+    uint64_t n = 0;
+
+    ENSURE(!u256_parse_decimal(&wide, bytes_str(value)).code && !u256_to_u64(&n, wide).code &&
+               n >= 16 && n <= 4096,
+           ERR_MALFORMED, "expected a number from 16 to 4096");
+    *(unsigned *)conf_field(conf, offset) = (unsigned)n;
     return OK;
 }
 

@@ -29,6 +29,7 @@ struct conf {
     struct conf_relay relay[CONFIG_HOSTS];
     size_t relays;
     char node[CONF_TEXT]; // empty: no send-transaction
+    unsigned connections; // of REST at once
     enum log_level log_level;
 };
 

@@ -13,9 +13,10 @@
 #include "parent/token.h"
 
 #include <stdlib.h>
+#include <sys/resource.h>
 
 #define DAEMON_WORKERS     32U
-#define DAEMON_CONNECTIONS 256U
+#define DAEMON_OTHER_FILES 512U // store, relay, link, and one to the node for each worker
 #define DAEMON_QUEUE       128U
 
 struct daemon {
@@ -78,10 +79,31 @@ static struct err daemon_start_parts(struct daemon *d)
                                                                       .node = d->conf.node });
 }
 
+// Raises the soft limit of descriptors as far as it goes. Fewer connections are better than a
+// relay that finds no descriptor.
+static unsigned daemon_connections(unsigned wanted)
+{
+    struct rlimit files = { 0 };
+    rlim_t need = wanted + DAEMON_OTHER_FILES;
+
+    must(getrlimit(RLIMIT_NOFILE, &files) == 0);
+    if (files.rlim_cur < need) {
+        files.rlim_cur = files.rlim_max < need ? files.rlim_max : need;
+        (void)setrlimit(RLIMIT_NOFILE, &files);
+        must(getrlimit(RLIMIT_NOFILE, &files) == 0);
+    }
+    if (files.rlim_cur >= need)
+        return wanted;
+    log_event(LOG_WARN, "rest", "fewer_connections", "reason", "limit of open files");
+    return files.rlim_cur > 2U * DAEMON_OTHER_FILES ? (unsigned)files.rlim_cur - DAEMON_OTHER_FILES
+                                                    : (unsigned)files.rlim_cur / 2 + 1;
+}
+
 static struct err daemon_start_rest(struct daemon *d, const char *version)
 {
     const struct server_options options = { .workers = DAEMON_WORKERS,
-                                            .connections_max = DAEMON_CONNECTIONS,
+                                            .connections_max =
+                                                daemon_connections(d->conf.connections),
                                             .queue_max = DAEMON_QUEUE,
                                             .request_max = REST_REQUEST_MAX,
                                             .response_max = REST_RESPONSE_MAX,

@@ -2,7 +2,8 @@
 // The allow-list: which address leads where. For each entry one listening socket in the loop and
 // one thread that dials (name resolution waits; a dead target must not hold up the others); the
 // bytes are moved by relay_pair.c in the loop thread. The peer cannot choose the target: there is
-// no request to parse. Bounded: connections, and those waiting to be dialled.
+// no request to parse. Bounded: connections, and those waiting to be dialled; beyond, the one that
+// has waited longest is closed.
 #include "parent/relay.h"
 
 #include "base/fd.h"
@@ -184,21 +185,41 @@ void relay_stop(struct relay **relay)
     *relay = NULL;
 }
 
-// Puts an accepted connection before the dialer; false when there is no room.
-static bool relay_queue(struct relay_gate *gate, int fd)
+// Puts an accepted connection before the dialer. Returns a descriptor to close: the one that waited
+// longest when too many wait, `fd` itself when there is no place at all, or -1.
+static int relay_queue(struct relay_gate *gate, int fd)
 {
     struct relay *relay = gate->relay;
-    bool room;
+    int dropped = -1;
 
     must(pthread_mutex_lock(&relay->lock) == 0);
-    room = gate->waits < RELAY_WAITING_MAX && relay->open < RELAY_PAIRS_MAX;
-    if (room) {
+    if (gate->waits == RELAY_WAITING_MAX) {
+        dropped = gate->waiting[0];
+        gate->waits--;
+        memmove(gate->waiting, gate->waiting + 1, gate->waits * sizeof(gate->waiting[0]));
+        relay->open--;
+    }
+    if (relay->open < RELAY_PAIRS_MAX) {
         gate->waiting[gate->waits++] = fd;
         relay->open++;
         must(pthread_cond_broadcast(&relay->work) == 0);
+    } else {
+        dropped = fd;
     }
     must(pthread_mutex_unlock(&relay->lock) == 0);
-    return room;
+    return dropped;
+}
+
+// In the loop thread: all places are taken, so that one pair has to go (net/crowd.h).
+static void relay_make_room(struct relay *relay)
+{
+    bool full;
+
+    must(pthread_mutex_lock(&relay->lock) == 0);
+    full = relay->open >= RELAY_PAIRS_MAX;
+    must(pthread_mutex_unlock(&relay->lock) == 0);
+    if (full)
+        (void)relay_pair_close_one(relay->pairs);
 }
 
 static void relay_accept(void *context, uint32_t events)
@@ -212,13 +233,11 @@ static void relay_accept(void *context, uint32_t events)
         (void)nanosleep(&(struct timespec) { 0, 10000000 }, NULL);
     if (fd < 0)
         return;
-    if (relay_queue(gate, fd)) {
-        gate->full = false;
-        return;
-    }
-    if (!gate->full)
+    relay_make_room(gate->relay);
+    fd = relay_queue(gate, fd);
+    if (fd >= 0 && !gate->full)
         log_event(LOG_WARN, "relay", "full", "host", gate->entry.host);
-    gate->full = true;
+    gate->full = fd >= 0;
     fd_close(&fd);
 }
 

@@ -5,6 +5,7 @@
 #include "parent/relay_pair.h"
 
 #include "base/fd.h"
+#include "net/crowd.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -33,6 +34,8 @@ struct relay_pair {
     struct relay_pair_side side[2];
     struct relay_pair_way way[2];
     struct loop_timer *idle;
+    int64_t since_ms; // of the last event
+    bool answered;    // the outer side sent something
     void (*closed)(void *context);
     void *context;
 };
@@ -67,6 +70,7 @@ void relay_pair_open(struct loop *loop, struct relay_pair **list,
     }
     for (int i = 0; i < 2; i++)
         pair->side[i] = (struct relay_pair_side) { .pair = pair, .fd = ends->fd[i] };
+    pair->since_ms = deadline_now_ms();
     pair->closed = ends->closed;
     pair->context = ends->context;
     pair->link = list;
@@ -90,6 +94,19 @@ void relay_pair_close(struct relay_pair *pair)
         pair->next->link = pair->link;
     pair->closed(pair->context);
     free(pair);
+}
+
+bool relay_pair_close_one(struct relay_pair *list)
+{
+    struct crowd crowd = { 0 };
+    struct relay_pair *victim;
+
+    for (; list; list = list->next)
+        crowd_look(&crowd, list, list->answered ? CROWD_KNOWN : CROWD_NEWCOMER, list->since_ms);
+    victim = crowd_victim(&crowd);
+    if (victim)
+        relay_pair_close(victim);
+    return victim != NULL;
 }
 
 static void relay_pair_idle(void *context)
@@ -154,6 +171,8 @@ static void relay_pair_event(void *context, uint32_t events)
         relay_pair_close(pair);
         return;
     }
+    pair->since_ms = deadline_now_ms();
+    pair->answered = pair->answered || (me == 1 && (events & EPOLLIN));
     loop_timer_set(pair->idle, deadline_in(PAIR_IDLE_MS));
     relay_pair_watch(pair);
 }

@@ -27,6 +27,7 @@ static void defaults(void **state)
     assert_string_equal(conf.token_file, "/t");
     assert_int_equal(conf.enclave.kind, ADDR_VSOCK);
     assert_int_equal(conf.log_level, LOG_INFO);
+    assert_int_equal(conf.connections, 4096);
     assert_string_equal(conf.node, "");
     assert_int_equal(conf.relays, 0);
 }
@@ -43,12 +44,13 @@ static void everything(void **state)
                                                  "relay = a.b tcp://127.0.0.1:99\n"
                                                  "relay = c.d   tcp://127.0.0.1:98\n"
                                                  "node = http://127.0.0.1:8545/path\n"
-                                                 "log_level = debug"),
+                                                 "connections = 16\nlog_level = debug"),
                                 &problem));
     assert_int_equal(conf.relays, 2);
     assert_string_equal(conf.relay[1].host, "c.d");
     assert_int_equal(conf.relay[1].target.port, 98);
     assert_int_equal(conf.log_level, LOG_DEBUG);
+    assert_int_equal(conf.connections, 16);
 }
 
 static const struct {
@@ -67,6 +69,9 @@ static const struct {
     { "bad address", "enclave = 16:5000\n", "enclave", "vsock://CID:PORT", 1 },
     { "bad url", "node = ftp://x\n", "node", "http://HOST", 1 },
     { "bad level", "log_level = loud\n", "log_level", "debug, info", 1 },
+    { "too few connections", "connections = 15\n", "connections", "16 to 4096", 1 },
+    { "too many connections", "connections = 4097\n", "connections", "16 to 4096", 1 },
+    { "connections are no number", "connections = many\n", "connections", "16 to 4096", 1 },
     { "bad role", "role = a/b\n", "role", "IAM role", 1 },
     { "relay prefix without slash", "relay_listen = unix:///dir\n", "relay_listen", "slash", 1 },
     { "relay tcp prefix", "relay_listen = tcp://127.0.0.1:1\n", "relay_listen", "vsock://ANY", 1 },

@@ -153,19 +153,53 @@ static void test_peer_that_does_not_read_is_paused(void **state)
 
 static void test_connections_are_bounded(void **state)
 {
-    static int fd[257];
+    static int fd[258];
+    char byte;
 
     (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(fd); i++)
-        fd[i] = client_dial();
-    client_send(fd[256], "{\"method\":\"hello\"}");
-    assert_int_equal(fd_wait(fd[256], POLLIN, deadline_in(50)).code, ERR_TIMEOUT);
+    fd[0] = client_dial();
     client_send(fd[0], "{\"method\":\"hello\"}");
     client_expect(fd[0], "\"protocol\":1");
-    (void)close(fd[0]);
-    client_expect(fd[256], "\"protocol\":1");
-    for (size_t i = 1; i < ARRAY_LEN(fd); i++)
+    (void)poll(NULL, 0, 5);
+    fd[1] = client_dial();
+    (void)poll(NULL, 0, 5);
+    for (size_t i = 2; i < ARRAY_LEN(fd); i++)
+        fd[i] = client_dial();
+    client_send(fd[257], "{\"method\":\"hello\"}");
+    client_expect(fd[257], "\"protocol\":1");
+    // The oldest newcomer went; the one that had worked is older and stays.
+    assert_int_equal(fd_wait(fd[1], POLLIN, deadline_in(1000)).code, 0);
+    assert_int_equal(read(fd[1], &byte, 1), 0);
+    client_send(fd[0], "{\"method\":\"hello\"}");
+    client_expect(fd[0], "\"protocol\":1");
+    for (size_t i = 0; i < ARRAY_LEN(fd); i++)
         (void)close(fd[i]);
+}
+
+// Half frames that fill the budget: the oldest of them go, others are heard as before.
+static void test_memory_is_bounded(void **state)
+{
+    static const uint8_t head[] = { 0, 0x10, 0, 0 }; // 1 MiB
+    static uint8_t part[700 << 10];
+    static int fd[80];
+    int other = client_dial();
+    char byte;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(fd); i++) {
+        fd[i] = client_dial();
+        assert_int_equal(fd_write_all(fd[i], BYTES_OF(head), deadline_in(5000)).code, 0);
+        assert_int_equal(fd_write_all(fd[i], BYTES_OF(part), deadline_in(5000)).code, 0);
+        (void)poll(NULL, 0, 1);
+    }
+    client_send(other, "{\"method\":\"hello\"}");
+    client_expect(other, "\"protocol\":1");
+    assert_int_equal(fd_wait(fd[0], POLLIN, deadline_in(1000)).code, 0);
+    assert_true(read(fd[0], &byte, 1) <= 0);
+    assert_int_equal(fd_wait(fd[79], POLLIN, deadline_in(10)).code, ERR_TIMEOUT);
+    for (size_t i = 0; i < ARRAY_LEN(fd); i++)
+        (void)close(fd[i]);
+    (void)close(other);
 }
 
 static void test_frames_of_any_size_and_in_pieces(void **state)
@@ -407,6 +441,7 @@ int main(void)
         WITH(test_peer_that_left_gets_nothing, ready),
         WITH(test_peer_that_does_not_read_is_paused, ready),
         WITH(test_connections_are_bounded, ready),
+        WITH(test_memory_is_bounded, ready),
         WITH(test_frames_of_any_size_and_in_pieces, ready),
         WITH(test_broken_frames_end_the_connection, ready),
         WITH(test_refused_requests, ready),

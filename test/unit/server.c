@@ -49,14 +49,14 @@ static void handle(const struct server_request *request, struct server_response 
     wr_bytes(&response->body, request->body);
 }
 
-static int set_up(void **state)
+static int start(unsigned connections_max)
 {
     struct sockaddr_in at = { .sin_family = AF_INET };
     socklen_t size = sizeof(at);
-    struct server_options options = { .workers = 2, .connections_max = 6, .queue_max = 1 };
+    struct server_options options = { .workers = 2, .queue_max = 1 };
     int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    (void)state;
+    options.connections_max = connections_max;
     atomic_store(&hold, false);
     atomic_store(&entered, 0);
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
@@ -67,6 +67,12 @@ static int set_up(void **state)
         return -1;
     port = ntohs(at.sin_port);
     return server_start(&server, fd, &options).code ? -1 : 0;
+}
+
+static int set_up(void **state)
+{
+    (void)state;
+    return start(6);
 }
 
 static int tear_down(void **state)
@@ -226,13 +232,48 @@ static void test_connections_are_bounded(void **state)
     int fd[7];
 
     (void)state;
-    for (int i = 0; i < 7; i++)
+    fd[0] = dial();
+    put(fd[0], "GET /early HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_true(saw(fd[0], "GET /early "));
+    for (int i = 1; i < 7; i++) {
+        (void)poll(NULL, 0, 5);
         fd[i] = dial();
+    }
     put(fd[6], "GET /late HTTP/1.1\r\nHost: x\r\n\r\n");
-    assert_int_equal(fd_wait(fd[6], POLLIN, deadline_in(50)).code, ERR_TIMEOUT);
-    (void)close(fd[0]);
     assert_true(saw(fd[6], "GET /late "));
-    for (int i = 1; i < 7; i++)
+    // The oldest newcomer went; the one that had worked is older and stays.
+    assert_true(saw(fd[1], NULL));
+    put(fd[0], "GET /again HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_true(saw(fd[0], "GET /again "));
+    for (int i = 0; i < 7; i++)
+        (void)close(fd[i]);
+}
+
+// All places are taken by requests that are being answered: a newcomer waits, nobody is cut off.
+static void test_working_connections_stay(void **state)
+{
+    static const char request[] = "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n";
+    int fd[4];
+
+    (void)state;
+    server_stop(&server);
+    assert_int_equal(start(3), 0);
+    atomic_store(&hold, true);
+    for (int i = 0; i < 3; i++) {
+        fd[i] = dial();
+        put(fd[i], request);
+        if (i < 2)
+            wait_for_handlers((unsigned)i + 1);
+    }
+    (void)poll(NULL, 0, 50); // the third one stands in the queue
+    fd[3] = dial();
+    assert_int_equal(fd_wait(fd[0], POLLIN, deadline_in(50)).code, ERR_TIMEOUT);
+    atomic_store(&hold, false);
+    for (int i = 0; i < 3; i++)
+        assert_true(saw(fd[i], "GET /hold "));
+    put(fd[3], "GET /late HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_true(saw(fd[3], "GET /late "));
+    for (int i = 0; i < 4; i++)
         (void)close(fd[i]);
 }
 
@@ -269,6 +310,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_long_target_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_queue_is_busy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_connections_are_bounded, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_working_connections_stay, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stop_lets_handlers_finish, set_up, tear_down),
     };
 

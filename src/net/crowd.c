@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: Apache-2.0
+// The choice of the connection that has to go. Duty: one rule for all servers. It looks at kinds
+// and times only, never at what a peer sent; it closes nothing itself.
+#include "net/crowd.h"
+
+void *crowd_victim(const struct crowd *crowd)
+{
+    bool is_flood = crowd->of[CROWD_NEWCOMER] > crowd->count / 2;
+    bool has_known = crowd->of[CROWD_KNOWN] > 0;
+
+    return crowd->oldest[has_known && !is_flood ? CROWD_KNOWN : CROWD_NEWCOMER];
+}
+
+void crowd_look(struct crowd *crowd, void *conn, enum crowd_kind kind, int64_t since_ms)
+{
+    crowd->count++;
+    if (kind >= CROWD_KINDS)
+        return;
+    crowd->of[kind]++;
+    if (crowd->oldest[kind] && crowd->since_ms[kind] <= since_ms)
+        return;
+    crowd->oldest[kind] = conn;
+    crowd->since_ms[kind] = since_ms;
+}
