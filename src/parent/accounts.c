@@ -92,8 +92,7 @@ struct err accounts_create(const struct accounts *accounts, const struct account
     err = accounts_stored(accounts, out, &row);
     if (err.code != ERR_NOT_FOUND)
         return err;
-    ENSURE(bytes_to_str(keyset, row.keyset, sizeof(row.keyset)), ERR_MALFORMED,
-           "keyset: name is too long");
+    TRY(accounts_keyset(accounts, keyset, row.keyset));
     TRY(accounts_make(accounts, request, &row, detail));
     err = store_account_add(accounts->store, &row);
     if (err.code == ERR_EXISTS) // somebody was faster: theirs is the account
@@ -107,8 +106,8 @@ struct err accounts_create(const struct accounts *accounts, const struct account
 }
 
 // Base64 members of the answer into one block of the row.
-static struct err accounts_take(struct store_account *row, const struct json *result,
-                                const struct accounts_request *request)
+static struct err accounts_hold(struct store_account *row, const struct json *result,
+                                struct bytes nonce)
 {
     struct bytes *const views[] = { &row->record, &row->receipt, &row->nonce };
     uint8_t record[RECORD_BYTES_MAX], receipt[DOCUMENT_MAX];
@@ -120,7 +119,7 @@ static struct err accounts_take(struct store_account *row, const struct json *re
                       json_string(json_get(result, "receipt_b64"))));
     row->record = bytes_of(record, record_len);
     row->receipt = bytes_of(receipt, receipt_len);
-    row->nonce = accounts_nonce(request);
+    row->nonce = nonce;
     return store_hold(&row->block, views, ARRAY_LEN(views));
 }
 
@@ -135,24 +134,39 @@ static struct err accounts_check(const struct accounts *accounts, struct store_a
     id_text(id, &record.id);
     id_text(keyset, &record.keyset);
     ENSURE(bytes_equal_str(json_string(json_get(result, "account")), id) &&
-               strcmp(keyset, row->keyset) == 0 && record.purpose == RECORD_ACCOUNT &&
+               (!row->id[0] || strcmp(row->id, id) == 0) && strcmp(keyset, row->keyset) == 0 &&
+               record.purpose == RECORD_ACCOUNT &&
                id_equal(&record.deployment, &accounts->config->deployment),
-           ERR_MISMATCH, "account.create: the record is another account's");
+           ERR_MISMATCH, "the enclave answered the record of another account");
     TRY(address_parse(address, json_string(json_get(result, "address"))));
     address_text(row->address, address);
     memcpy(row->id, id, sizeof(id));
     return OK;
 }
 
-// The keyset's id; `row->keyset` holds its name before.
-static struct err accounts_keyset_id(const struct accounts *accounts, struct store_account *row)
+struct err accounts_take(const struct accounts *accounts, struct store_account *row,
+                         const struct json *result, struct bytes nonce)
+{
+    TRY(accounts_hold(row, result, nonce));
+    TRY(accounts_check(accounts, row, result));
+    (void)snprintf(row->policy, sizeof(row->policy), "unrestricted");
+    row->created_ms = stamp_now_ms();
+    return OK;
+}
+
+struct err accounts_keyset(const struct accounts *accounts, struct bytes name,
+                           char id[static ID_TEXT])
 {
     AUTO(store_free_keyset) struct store_keyset keyset = { 0 };
-    struct err err = store_get_keyset(accounts->store, &keyset, row->keyset);
+    char text[NAME_BYTES_MAX + 1];
+    struct err err;
 
+    TRY(accounts_keyset_name(accounts, &name));
+    ENSURE(bytes_to_str(name, text, sizeof(text)), ERR_MALFORMED, "keyset: name is too long");
+    err = store_get_keyset(accounts->store, &keyset, text);
     ENSURE(err.code != ERR_NOT_FOUND, ERR_PHASE, "keyset: not created yet; try again");
     TRY(err);
-    memcpy(row->keyset, keyset.id, sizeof(row->keyset));
+    memcpy(id, keyset.id, ID_TEXT);
     return OK;
 }
 
@@ -166,7 +180,6 @@ static struct err accounts_make(const struct accounts *accounts,
     struct jw jw = jw_of(&wr);
     struct err err;
 
-    TRY(accounts_keyset_id(accounts, row));
     jw_object(&jw);
     jw_key(&jw, "keyset");
     jw_cstring(&jw, row->keyset);
@@ -182,9 +195,5 @@ static struct err accounts_make(const struct accounts *accounts,
     if (err.code)
         *detail = reply.detail;
     TRY(err);
-    TRY(accounts_take(row, reply.result, request));
-    TRY(accounts_check(accounts, row, reply.result));
-    (void)snprintf(row->policy, sizeof(row->policy), "unrestricted");
-    row->created_ms = stamp_now_ms();
-    return OK;
+    return accounts_take(accounts, row, reply.result, accounts_nonce(request));
 }

@@ -283,12 +283,14 @@ static struct err broadcast_sign(struct broadcast_job *job)
     struct err err;
 
     ENSURE(params, ERR_FULL, "no memory");
+    err = store_account_usable(job->broadcast->options.store, job->request->account->id);
     wr_str(&wr, "{\"record_b64\":\"");
     base64_write(&wr, job->request->account->record);
     wr_str(&wr, "\",\"tx\":");
     fill_write(&wr, &job->fill);
     wr_str(&wr, "}");
-    err = wr_end(&wr);
+    if (!err.code)
+        err = wr_end(&wr);
     if (!err.code)
         err = enclave_link_call(job->broadcast->options.link, &reply, "sign_transaction",
                                 wr_done(&wr), deadline_in(BROADCAST_CALL_MS));

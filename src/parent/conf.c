@@ -32,6 +32,7 @@ static struct err conf_set_prefix(struct conf *conf, size_t offset, const char *
 static struct err conf_set_relay(struct conf *conf, size_t offset, const char *value);
 static struct err conf_set_connections(struct conf *conf, size_t offset, const char *value);
 static struct err conf_set_level(struct conf *conf, size_t offset, const char *value);
+static struct err conf_set_metrics(struct conf *conf, size_t offset, const char *value);
 
 #define CONF_AT(member) offsetof(struct conf, member)
 
@@ -61,6 +62,8 @@ static const struct conf_key conf_keys[] = {
       "longest for its client is closed" },
     { "log_level", conf_set_level, CONF_AT(log_level), "info", false,
       "debug, info, warn or error" },
+    { "metrics", conf_set_metrics, CONF_AT(metrics_open), "token", false,
+      "token or open: whether GET /metrics needs the token" },
 };
 
 #define CONF_KEYS ARRAY_LEN(conf_keys)
@@ -259,6 +262,15 @@ static struct err conf_set_connections(struct conf *conf, size_t offset, const c
 static struct err conf_set_level(struct conf *conf, size_t offset, const char *value)
 {
     return log_parse_level(conf_field(conf, offset), value);
+}
+
+static struct err conf_set_metrics(struct conf *conf, size_t offset, const char *value)
+{
+    bool *open = conf_field(conf, offset);
+
+    *open = strcmp(value, "open") == 0;
+    ENSURE(*open || strcmp(value, "token") == 0, ERR_MALFORMED, "expected token or open");
+    return OK;
 }
 
 struct err conf_load_configuration(const struct conf *conf, uint8_t buf[static CONFIG_BYTES_MAX],

@@ -31,6 +31,7 @@ struct conf {
     char node[CONF_TEXT]; // empty: no send-transaction
     unsigned connections; // of REST at once
     enum log_level log_level;
+    bool metrics_open; // `GET /metrics` without the token
 };
 
 // Where in the file the trouble is; line 0: in none (the file itself, or a key that is missing).

@@ -7,6 +7,7 @@
 #include "base/must.h"
 #include "net/server.h"
 #include "parent/broadcast.h"
+#include "parent/reaper.h"
 #include "parent/relay.h"
 #include "parent/rest.h"
 #include "parent/supervise.h"
@@ -30,6 +31,7 @@ struct daemon {
     struct relay *relay;
     struct supervise *supervise;
     struct broadcast *broadcast;
+    struct reaper *reaper;
     struct rest rest;
     struct server *server;
     int listen_fd; // until the server has it
@@ -71,6 +73,7 @@ static struct err daemon_start_parts(struct daemon *d)
                                                                      .config = &d->config,
                                                                      .imds = d->conf.imds,
                                                                      .role = d->conf.role }));
+    TRY(reaper_start(&d->reaper, d->store));
     if (!d->conf.node[0])
         return OK;
     return broadcast_new(&d->broadcast, &(struct broadcast_options) { .store = d->store,
@@ -118,7 +121,8 @@ static struct err daemon_start_rest(struct daemon *d, const char *version)
                               .broadcast = d->broadcast,
                               .config = &d->config,
                               .version = version,
-                              .token = bytes_of(d->token.b, d->token.n) };
+                              .token = bytes_of(d->token.b, d->token.n),
+                              .metrics_open = d->conf.metrics_open };
     d->listen_fd = -1; // the server's from here on
     TRY(server_start(&d->server, fd, &options));
     addr_format(text, sizeof(text), &d->bound);
@@ -151,6 +155,7 @@ void daemon_stop(struct daemon **daemon)
         server_stop(&d->server);
     fd_close(&d->listen_fd);
     broadcast_free(&d->broadcast);
+    reaper_stop(&d->reaper);
     supervise_stop(&d->supervise);
     enclave_link_free(&d->link);
     relay_stop(&d->relay);

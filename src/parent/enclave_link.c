@@ -9,6 +9,7 @@
 #include "base/fd.h"
 #include "base/must.h"
 #include "parent/log.h"
+#include "parent/metrics.h"
 #include "proto/frame.h"
 
 #include <poll.h>
@@ -162,12 +163,16 @@ struct err enclave_link_call(struct enclave_link *link, struct enclave_link_repl
                              const char *method, struct bytes params, struct deadline until)
 {
     struct enclave_link_wait wait = { .reply = reply };
-    struct err sent;
+    struct err err;
 
     *reply = (struct enclave_link_reply) { 0 };
-    TRY(enclave_link_enter(link, &wait));
-    sent = enclave_link_write(link, &wait, method, params, until);
-    return enclave_link_await(link, &wait, sent, until);
+    err = enclave_link_enter(link, &wait);
+    if (!err.code) {
+        err = enclave_link_write(link, &wait, method, params, until);
+        err = enclave_link_await(link, &wait, err, until);
+    }
+    metrics_call(method, err.code);
+    return err;
 }
 
 void enclave_link_free_reply(struct enclave_link_reply *reply)

@@ -10,6 +10,7 @@
 #include "base/must.h"
 #include "net/loop.h"
 #include "parent/log.h"
+#include "parent/metrics.h"
 #include "parent/relay_pair.h"
 
 #include <errno.h>
@@ -238,6 +239,7 @@ static void relay_accept(void *context, uint32_t events)
     if (fd >= 0 && !gate->full)
         log_event(LOG_WARN, "relay", "full", "host", gate->entry.host);
     gate->full = fd >= 0;
+    metrics_add(METRICS_RELAY_REFUSED, fd >= 0);
     fd_close(&fd);
 }
 
@@ -271,6 +273,7 @@ static void *relay_dial(void *context)
 
         if (err.code) {
             log_event(LOG_WARN, "relay", "unreachable", "host", gate->entry.host);
+            metrics_add(METRICS_RELAY_UNREACHABLE, 1);
             fd_close(&inner);
             relay_count_closed(relay);
             continue;
@@ -293,6 +296,12 @@ static void relay_count_closed(void *context)
     must(pthread_mutex_unlock(&relay->lock) == 0);
 }
 
+static void relay_ended(void *context)
+{
+    metrics_add(METRICS_RELAY_CLOSED, 1);
+    relay_count_closed(context);
+}
+
 // In the loop thread: dialled connections become pairs.
 static void relay_adopt(void *context)
 {
@@ -307,9 +316,10 @@ static void relay_adopt(void *context)
         must(pthread_mutex_unlock(&relay->lock) == 0);
         if (ready.inner < 0)
             return;
+        metrics_add(METRICS_RELAY_OPENED, 1);
         relay_pair_open(relay->loop, &relay->pairs,
                         &(struct relay_pair_ends) { .fd = { ready.inner, ready.outer },
-                                                    .closed = relay_count_closed,
+                                                    .closed = relay_ended,
                                                     .context = relay });
     }
 }

@@ -6,6 +6,7 @@
 
 #include "base/fd.h"
 #include "net/crowd.h"
+#include "parent/metrics.h"
 
 #include <errno.h>
 #include <stdlib.h>
@@ -120,19 +121,21 @@ static bool relay_pair_again(void)
 }
 
 // Reads what fits; false when the connection broke.
-static bool relay_pair_read(struct relay_pair_way *way, int fd)
+static bool relay_pair_read(struct relay_pair *pair, int me)
 {
+    struct relay_pair_way *way = &pair->way[me];
     ssize_t got;
 
     if (way->from == way->to)
         way->from = way->to = 0;
     if (way->ended || way->to == PAIR_BUFFER)
         return true;
-    got = recv(fd, way->buf + way->to, PAIR_BUFFER - way->to, 0);
+    got = recv(pair->side[me].fd, way->buf + way->to, PAIR_BUFFER - way->to, 0);
     if (got < 0)
         return relay_pair_again();
     way->ended = got == 0;
     way->to += (size_t)got;
+    metrics_add(me == 0 ? METRICS_RELAY_FROM_ENCLAVE : METRICS_RELAY_TO_ENCLAVE, (uint64_t)got);
     return true;
 }
 
@@ -164,7 +167,7 @@ static void relay_pair_event(void *context, uint32_t events)
     bool alive = true;
 
     if (events & (EPOLLIN | EPOLLHUP | EPOLLERR))
-        alive = relay_pair_read(in, side->fd) && relay_pair_write(in, pair->side[1 - me].fd);
+        alive = relay_pair_read(pair, me) && relay_pair_write(in, pair->side[1 - me].fd);
     if (alive && (events & EPOLLOUT))
         alive = relay_pair_write(out, side->fd);
     if (!alive || (events & EPOLLERR) || (in->passed_on && out->passed_on)) {

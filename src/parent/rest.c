@@ -7,36 +7,55 @@
 #include "base/ct.h"
 #include "base/must.h"
 #include "parent/log.h"
+#include "parent/metrics.h"
 #include "parent/rest_account.h"
+#include "parent/rest_admin.h"
 #include "parent/rest_call.h"
+#include "parent/rest_custody.h"
+#include "parent/rest_import.h"
+#include "parent/rest_metrics.h"
 #include "parent/rest_query.h"
 #include "parent/rest_status.h"
 #include "parent/rest_tx.h"
 
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #define REST_NODES_MAX 16384U
 #define REST_QUERY_MAX 3
 
+enum rest_token { REST_OPEN, REST_TOKEN, REST_METRICS }; // METRICS: as the settings say
+
 struct rest_route {
     const char *method;
     const char *path;                      // `*` stands for one id
-    bool token;                            // a bearer token is needed
+    enum rest_token token;                 // who may ask
     const char *query[REST_QUERY_MAX + 1]; // known parameters
     struct err (*handle)(struct rest_call *call);
 };
 
 static const struct rest_route rest_routes[] = {
-    { "GET", "/healthz", false, { NULL }, rest_status_health },
-    { "GET", "/v1/status", true, { NULL }, rest_status_show },
-    { "GET", "/v1/attestation", true, { "nonce" }, rest_status_attestation },
-    { "GET", "/v1/keysets", true, { NULL }, rest_status_keysets },
-    { "POST", "/v1/accounts", true, { NULL }, rest_account_create },
-    { "GET", "/v1/accounts", true, { "user", "after", "limit" }, rest_account_list },
-    { "GET", "/v1/accounts/*", true, { NULL }, rest_account_show },
-    { "POST", "/v1/accounts/*/sign-transaction", true, { NULL }, rest_tx_sign },
-    { "POST", "/v1/accounts/*/send-transaction", true, { NULL }, rest_tx_send },
+    { "GET", "/healthz", REST_OPEN, { NULL }, rest_status_health },
+    { "GET", "/v1/status", REST_TOKEN, { NULL }, rest_status_show },
+    { "GET", "/v1/attestation", REST_TOKEN, { "nonce" }, rest_status_attestation },
+    { "GET", "/v1/keysets", REST_TOKEN, { NULL }, rest_status_keysets },
+    { "POST", "/v1/accounts", REST_TOKEN, { NULL }, rest_account_create },
+    { "GET", "/v1/accounts", REST_TOKEN, { "user", "after", "limit" }, rest_account_list },
+    { "GET", "/v1/accounts/*", REST_TOKEN, { NULL }, rest_account_show },
+    { "POST", "/v1/accounts/*/sign-transaction", REST_TOKEN, { NULL }, rest_tx_sign },
+    { "POST", "/v1/accounts/*/send-transaction", REST_TOKEN, { NULL }, rest_tx_send },
+    { "POST", "/v1/accounts/*/disable", REST_TOKEN, { NULL }, rest_custody_disable },
+    { "POST", "/v1/accounts/*/enable", REST_TOKEN, { NULL }, rest_custody_enable },
+    { "POST", "/v1/accounts/*/delete", REST_TOKEN, { NULL }, rest_custody_delete },
+    { "POST", "/v1/accounts/*/undelete", REST_TOKEN, { NULL }, rest_custody_undelete },
+    { "POST", "/v1/imports", REST_TOKEN, { NULL }, rest_import_begin },
+    { "POST", "/v1/imports/*", REST_TOKEN, { NULL }, rest_import_finish },
+    { "GET", "/v1/manifest", REST_TOKEN, { NULL }, rest_admin_get_manifest },
+    { "PUT", "/v1/manifest", REST_TOKEN, { NULL }, rest_admin_put_manifest },
+    { "POST", "/v1/seal", REST_TOKEN, { NULL }, rest_admin_seal },
+    { "POST", "/v1/unseal", REST_TOKEN, { NULL }, rest_admin_unseal },
+    { "GET", "/metrics", REST_METRICS, { NULL }, rest_metrics_show },
 };
 
 static const struct {
@@ -51,8 +70,16 @@ static const struct {
     { ERR_TIMEOUT, 504 },
 };
 
-static struct err rest_serve(struct rest_call *call);
+static struct err rest_serve(struct rest_call *call, const struct rest_route **route);
 static void rest_answer_error(struct rest_call *call, struct err err);
+
+static uint64_t rest_clock_ns(void)
+{
+    struct timespec now = { 0 };
+
+    must(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
 
 void rest_handle(const struct server_request *request, struct server_response *response)
 {
@@ -61,13 +88,17 @@ void rest_handle(const struct server_request *request, struct server_response *r
                               .response = response,
                               .jw = jw_of(&response->body),
                               .status = 200 };
-    struct err err = rest_serve(&call);
+    const struct rest_route *route = NULL;
+    uint64_t start_ns = rest_clock_ns();
+    struct err err = rest_serve(&call, &route);
 
     if (!err.code && response->body.bad)
         err = FAIL(ERR_INTERNAL, "the answer is too long");
     response->status = call.status;
     if (err.code)
         rest_answer_error(&call, err);
+    metrics_request(route ? route->method : "other", route ? route->path : "other",
+                    response->status, rest_clock_ns() - start_ns);
 }
 
 unsigned rest_call_status_of(enum err_code code)
@@ -171,12 +202,16 @@ static struct err rest_authorize(const struct rest_call *call)
 static struct err rest_run(struct rest_call *call, const struct rest_route *route)
 {
     struct bytes body = call->request->body;
-    uint8_t *text = malloc(body.n + 1);
+    uint8_t *text;
     struct json *nodes = malloc(REST_NODES_MAX * sizeof(*nodes));
     struct err err = FAIL(ERR_FULL, "no memory");
 
+    // Some requests have nothing to say; those that need fields miss them by name.
+    if (body.n == 0)
+        body = BYTES_LIT("{}");
+    text = malloc(body.n);
     if (text && nodes) {
-        memcpy(text, body.n ? body.p : (const uint8_t *)"", body.n);
+        memcpy(text, body.p, body.n);
         err = json_parse(&call->body, nodes, REST_NODES_MAX, text, body.n);
         if (!err.code && call->body->type != JSON_OBJECT)
             err = FAIL(ERR_MALFORMED, "body: expected a JSON object");
@@ -188,7 +223,15 @@ static struct err rest_run(struct rest_call *call, const struct rest_route *rout
     return err;
 }
 
-static struct err rest_serve(struct rest_call *call)
+static bool rest_needs_token(const struct rest_call *call, const struct rest_route *route)
+{
+    if (route && route->token == REST_METRICS)
+        return !call->rest->metrics_open;
+    // Without the token nobody learns which paths exist.
+    return !route || route->token == REST_TOKEN;
+}
+
+static struct err rest_serve(struct rest_call *call, const struct rest_route **out)
 {
     struct bytes target = call->request->head->target;
     const uint8_t *mark = target.n ? memchr(target.p, '?', target.n) : NULL;
@@ -196,14 +239,14 @@ static struct err rest_serve(struct rest_call *call)
     const struct rest_route *route = NULL;
     struct err found = rest_find(&route, call, path);
 
-    // Without the token nobody learns which paths exist.
-    if (!route || route->token)
+    *out = route;
+    if (rest_needs_token(call, route))
         TRY(rest_authorize(call));
     TRY(found);
     must(route);
     call->query = bytes_skip(target, path.n + 1);
     TRY(rest_query_only(call->query, route->query, &call->detail));
-    if (strcmp(route->method, "POST") == 0)
+    if (strcmp(route->method, "GET") != 0)
         return rest_run(call, route);
     ENSURE(call->request->body.n == 0, ERR_MALFORMED, "body: expected none");
     return route->handle(call);

@@ -17,6 +17,7 @@ struct rest {
     const struct config *config;
     const char *version;
     struct bytes token; // compared in constant time, never shown
+    bool metrics_open;  // `GET /metrics` needs no token
 };
 
 #define REST_REQUEST_MAX  (1U << 20)

@@ -5,7 +5,6 @@
 
 #include "base/hex.h"
 #include "base/must.h"
-#include "parent/accounts.h"
 #include "parent/rest_query.h"
 #include "parent/stamp.h"
 
@@ -14,12 +13,18 @@
 #define PAGE_DEFAULT 50U
 #define PAGE_MAX     100U
 
-static void account_write(struct jw *jw, const struct store_account *account)
+static const char *account_state(const struct store_account *account)
+{
+    if (account->delete_ms)
+        return "delete_scheduled";
+    return account->disabled ? "disabled" : "active";
+}
+
+void rest_account_write(struct jw *jw, const struct store_account *account)
 {
     char created[STAMP_TEXT];
 
     stamp_text(created, account->created_ms);
-    jw_object(jw);
     jw_key(jw, "account");
     jw_cstring(jw, account->id);
     jw_key(jw, "user");
@@ -43,6 +48,21 @@ static void account_write(struct jw *jw, const struct store_account *account)
         jw_hex(jw, account->nonce);
     else
         jw_null(jw);
+    jw_key(jw, "state");
+    jw_cstring(jw, account_state(account));
+    if (account->delete_ms) {
+        char at[STAMP_TEXT];
+
+        stamp_text(at, account->delete_ms);
+        jw_key(jw, "delete_at");
+        jw_cstring(jw, at);
+    }
+}
+
+static void account_write(struct jw *jw, const struct store_account *account)
+{
+    jw_object(jw);
+    rest_account_write(jw, account);
     jw_object_end(jw);
 }
 
@@ -56,37 +76,47 @@ static struct err account_text(const struct json *body, const char *key,
     return OK;
 }
 
-static struct err account_nonce(struct accounts_request *request, const struct json *value)
+struct err rest_account_read_nonce(uint8_t nonce[static NONCE_BYTES_MAX], size_t *n,
+                                   const struct json *value)
 {
+    *n = 0;
     if (!value)
         return OK;
-    ENSURE(value->type == JSON_STRING && !hex_decode_0x(request->nonce, sizeof(request->nonce),
-                                                        &request->nonce_len, json_string(value))
-                                              .code,
+    ENSURE(value->type == JSON_STRING &&
+               !hex_decode_0x(nonce, NONCE_BYTES_MAX, n, json_string(value)).code,
            ERR_MALFORMED, "nonce: expected 0x and at most 64 bytes of hex");
+    return OK;
+}
+
+struct err rest_account_read_wish(struct rest_call *call, struct rest_account_wish *out)
+{
+    static const char *const known[] = { "user", "name", "unrestricted", "keyset", "nonce", NULL };
+    const struct json *keyset = json_get(call->body, "keyset");
+    struct accounts_request *request = &out->request;
+
+    *out = (struct rest_account_wish) { .request = { .user = out->user, .name = out->name } };
+    TRY(rest_call_only(call, known));
+    TRY(account_text(call->body, "user", out->user));
+    TRY(account_text(call->body, "name", out->name));
+    ENSURE(json_is_true(json_get(call->body, "unrestricted")), ERR_MALFORMED,
+           "unrestricted: expected true (an account without a policy signs anything)");
+    request->keyset = json_string(keyset);
+    ENSURE(!keyset || request->keyset.n, ERR_MALFORMED, "keyset: expected the name of a keyset");
+    TRY(rest_account_read_nonce(request->nonce, &request->nonce_len,
+                                json_get(call->body, "nonce")));
     request->has_nonce = request->nonce_len > 0;
     return OK;
 }
 
 struct err rest_account_create(struct rest_call *call)
 {
-    static const char *const known[] = { "user", "name", "unrestricted", "keyset", "nonce", NULL };
     AUTO(store_account_free) struct store_account account = { 0 };
     const struct accounts accounts = { call->rest->store, call->rest->link, call->rest->config };
-    const struct json *keyset = json_get(call->body, "keyset");
-    char user[STORE_TEXT_MAX + 1], name[STORE_TEXT_MAX + 1];
-    struct accounts_request request = { .user = user, .name = name };
+    struct rest_account_wish wish;
     bool created;
 
-    TRY(rest_call_only(call, known));
-    TRY(account_text(call->body, "user", user));
-    TRY(account_text(call->body, "name", name));
-    ENSURE(json_is_true(json_get(call->body, "unrestricted")), ERR_MALFORMED,
-           "unrestricted: expected true (an account without a policy signs anything)");
-    request.keyset = json_string(keyset);
-    ENSURE(!keyset || request.keyset.n, ERR_MALFORMED, "keyset: expected the name of a keyset");
-    TRY(account_nonce(&request, json_get(call->body, "nonce")));
-    TRY(accounts_create(&accounts, &request, &account, &created, &call->detail));
+    TRY(rest_account_read_wish(call, &wish));
+    TRY(accounts_create(&accounts, &wish.request, &account, &created, &call->detail));
     account_write(&call->jw, &account);
     call->status = created ? 201 : 200;
     return OK;

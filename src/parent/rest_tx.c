@@ -65,6 +65,7 @@ struct err rest_tx_sign(struct rest_call *call)
 
     TRY(rest_call_only(call, known));
     ENSURE(tx && tx->type == JSON_OBJECT, ERR_MALFORMED, "tx: expected an object");
+    TRY(store_account_usable(call->rest->store, call->id));
     TRY(store_account_get(call->rest->store, &account, call->id));
     err = tx_call(call, &account, &reply);
     if (err.code)
@@ -142,6 +143,7 @@ struct err rest_tx_send(struct rest_call *call)
            "Idempotency-Key: expected a header of 1 to 128 bytes");
     TRY(tx_wait_ms(&request.wait_ms, json_get(call->body, "wait_ms")));
     request.tx = json_get(call->body, "tx");
+    TRY(store_account_usable(call->rest->store, call->id));
     TRY(store_account_get(call->rest->store, &account, call->id));
     TRY(broadcast_send(call->rest->broadcast, &request, &send, &call->detail));
     tx_write_send(&call->jw, &send);

@@ -37,10 +37,21 @@ static const char *const store_migrations[] = {
     " WHERE assigned = 1 AND status <> 4;"
     "CREATE INDEX sends_chain ON sends (account, chain_id, nonce);"
     "CREATE INDEX sends_stored ON sends (seq) WHERE status = 0;",
+    // delete_at: milliseconds since 1970 when the account is to be deleted; 0: it is not.
+    "ALTER TABLE accounts ADD COLUMN disabled INTEGER NOT NULL DEFAULT 0;"
+    "ALTER TABLE accounts ADD COLUMN delete_at INTEGER NOT NULL DEFAULT 0;"
+    "CREATE INDEX accounts_due ON accounts (delete_at) WHERE delete_at > 0;"
+    "CREATE TABLE manifest ("
+    " one INTEGER PRIMARY KEY CHECK (one = 1), serial INTEGER NOT NULL, signed BLOB NOT NULL);"
+    "CREATE TABLE imports ("
+    " account TEXT PRIMARY KEY, user TEXT NOT NULL, name TEXT NOT NULL,"
+    " keyset TEXT NOT NULL REFERENCES keysets(id), created INTEGER NOT NULL) WITHOUT ROWID;",
 };
 
-#define STORE_ACCOUNT_COLUMNS \
-    "id, user, name, request_hash, keyset, address, policy, record, receipt, nonce, created, seq"
+#define STORE_ACCOUNT_COLUMNS                                                                  \
+    "id, user, name, request_hash, keyset, address, policy, record, receipt, nonce, created, " \
+    "seq, "                                                                                    \
+    "disabled, delete_at"
 #define STORE_SEND_COLUMNS                                                              \
     "account, idempotency_key, request_hash, chain_id, nonce, assigned, raw_tx, hash, " \
     "status, reason, receipt, created, seq"
@@ -59,6 +70,12 @@ static const char *const store_texts[STORE_SQL_COUNT] = {
         "SELECT " STORE_ACCOUNT_COLUMNS " FROM accounts WHERE user = ?1 AND name = ?2",
     [STORE_ACCOUNT_LIST] = "SELECT " STORE_ACCOUNT_COLUMNS " FROM accounts"
                            " WHERE (?1 = '' OR user = ?1) AND seq > ?2 ORDER BY seq LIMIT ?3",
+    [STORE_ACCOUNT_DISABLE] = "UPDATE accounts SET disabled = ?2 WHERE id = ?1",
+    [STORE_ACCOUNT_SCHEDULE] = "UPDATE accounts SET delete_at = ?2 WHERE id = ?1",
+    [STORE_ACCOUNT_DUE] = "SELECT id FROM accounts WHERE delete_at > 0 AND delete_at <= ?1 LIMIT 1",
+    [STORE_ACCOUNT_DELETE] =
+        "DELETE FROM accounts WHERE id = ?1 AND delete_at > 0 AND delete_at <= ?2",
+    [STORE_ACCOUNT_DELETE_SENDS] = "DELETE FROM sends WHERE account = ?1",
     [STORE_SEND_ADD] =
         "INSERT INTO sends (account, idempotency_key, request_hash, chain_id, nonce, assigned,"
         " raw_tx, hash, status, reason, receipt, created)"
@@ -70,8 +87,23 @@ static const char *const store_texts[STORE_SQL_COUNT] = {
                         " AND status < 2 AND status <= ?3",
     [STORE_SEND_NONCES] = "SELECT DISTINCT nonce FROM sends WHERE account = ?1 AND chain_id = ?2"
                           " AND nonce >= ?3 AND status <> 4 ORDER BY nonce",
-    [STORE_SEND_PENDING] = "SELECT " STORE_SEND_COLUMNS
-                           " FROM sends WHERE status = 0 AND seq > ?1 ORDER BY seq LIMIT 1",
+    // Of accounts that may send only: what was signed before they were disabled stays here.
+    [STORE_SEND_PENDING] =
+        "SELECT " STORE_SEND_COLUMNS " FROM sends WHERE status = 0 AND seq > ?1 AND EXISTS ("
+        "SELECT 1 FROM accounts WHERE id = account AND disabled = 0 AND delete_at = 0)"
+        " ORDER BY seq LIMIT 1",
+    [STORE_MANIFEST_PUT] =
+        "INSERT INTO manifest (one, serial, signed) VALUES (1, ?1, ?2) ON CONFLICT (one)"
+        " DO UPDATE SET serial = excluded.serial, signed = excluded.signed"
+        " WHERE excluded.serial > serial",
+    [STORE_MANIFEST_GET] = "SELECT serial, signed FROM manifest",
+    [STORE_IMPORT_ADD] = "INSERT INTO imports (account, user, name, keyset, created)"
+                         " VALUES (?1, ?2, ?3, ?4, ?5)",
+    [STORE_IMPORT_GET] =
+        "SELECT account, user, name, keyset, created FROM imports WHERE account = ?1",
+    [STORE_IMPORT_DROP] = "DELETE FROM imports WHERE account = ?1",
+    [STORE_IMPORT_EXPIRE] = "DELETE FROM imports WHERE created < ?1",
+    [STORE_SIZE] = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
 };
 
 static struct err store_make_file(const char *path);
@@ -118,7 +150,7 @@ static struct err store_make_file(const char *path)
     return OK;
 }
 
-static struct err store_exec(struct store *store, const char *sql)
+struct err store_exec(struct store *store, const char *sql)
 {
     int code = sqlite3_exec(store->db, sql, NULL, NULL, NULL);
 
@@ -142,6 +174,8 @@ static struct err store_setup(struct store *store, const char *path)
     TRY(store_exec(store, "PRAGMA locking_mode = EXCLUSIVE"));
     TRY(store_exec(store, "PRAGMA journal_mode = WAL"));
     TRY(store_exec(store, "PRAGMA synchronous = FULL"));
+    // A deleted record is to be gone: its pages are overwritten.
+    TRY(store_exec(store, "PRAGMA secure_delete = ON"));
     return store_exec(store, "PRAGMA foreign_keys = ON; PRAGMA cell_size_check = ON");
 }
 
@@ -189,6 +223,22 @@ static struct err store_migrate(struct store *store)
         TRY(err);
     }
     return OK;
+}
+
+struct err store_size(struct store *store, uint64_t *bytes)
+{
+    AUTO(store_unlock) struct store *held = store_lock(store);
+    AUTO(store_reset) sqlite3_stmt *stmt = store_use(held, STORE_SIZE);
+    bool row;
+
+    TRY(store_step(stmt, &row));
+    *bytes = row ? store_column_u64(stmt, 0) : 0;
+    return OK;
+}
+
+int store_changes(const struct store *held)
+{
+    return sqlite3_changes(held->db);
 }
 
 struct store *store_lock(struct store *store)

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The store of cloisterd: one SQLite file with keyset records, accounts and sends. It holds public
-// bytes and ciphertexts only, but losing it loses the accounts: every change is on disk (WAL,
-// synchronous=FULL) before a function returns. One process at a time. Any thread may call.
-// Who may include it: parent.
+// The store of cloisterd: one SQLite file with keyset records, accounts, sends, and the manifest.
+// It holds public bytes and ciphertexts only, but losing it loses the accounts: every change is on
+// disk (WAL, synchronous=FULL) before a function returns. One process at a time. Any thread may
+// call. Who may include it: parent.
 #pragma once
 
 #include "base/bytes.h"
@@ -19,6 +19,8 @@ struct store;
 FALLIBLE store_open(struct store **out, const char *path);
 // Accepts NULL inside.
 void store_close(struct store **store);
+// Bytes of the database, without its log.
+FALLIBLE store_size(struct store *store, uint64_t *bytes);
 
 // A row of any table: the views of what was read lie in `block`, which store_free_block frees; for
 // rows to be written the views are the caller's and `block` is NULL.

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// Rows of the table `accounts`. A row is written once and never changed. What is read is bounded;
-// the enclave authenticates the record whenever it is used.
+// Rows of the table `accounts`. Record and receipt are written once and never changed; whether an
+// account may be used does change. What is read is bounded; the enclave authenticates the record
+// whenever it is used.
 #include "parent/store_account.h"
 
 #include "base/must.h"
@@ -45,6 +46,8 @@ static struct err store_account_read(struct store_account *out, sqlite3_stmt *st
     out->nonce = store_column(stmt, 9);
     out->created_ms = store_column_u64(stmt, 10);
     out->seq = store_column_u64(stmt, 11);
+    out->disabled = store_column_u64(stmt, 12) != 0;
+    out->delete_ms = store_column_u64(stmt, 13);
     ENSURE(out->record.n <= RECORD_BYTES_MAX && out->receipt.n <= DOCUMENT_MAX &&
                out->nonce.n <= NONCE_BYTES_MAX,
            ERR_CORRUPT, "store: an account's record, receipt or nonce is too long");
@@ -108,4 +111,74 @@ struct err store_account_list(struct store *store, const struct store_account_qu
         more = query->each(query->context, &account);
     }
     return OK;
+}
+
+static struct err store_account_set(struct store *store, enum store_sql sql, const char *id,
+                                    uint64_t value)
+{
+    AUTO(store_unlock) struct store *held = store_lock(store);
+    AUTO(store_reset) sqlite3_stmt *stmt = store_use(held, sql);
+
+    store_bind_text(stmt, 1, id);
+    store_bind_u64(stmt, 2, value);
+    TRY(store_run(stmt));
+    ENSURE(store_changes(held) == 1, ERR_NOT_FOUND, "account: there is none with this id");
+    return OK;
+}
+
+struct err store_account_disable(struct store *store, const char *id, bool disabled)
+{
+    return store_account_set(store, STORE_ACCOUNT_DISABLE, id, disabled);
+}
+
+struct err store_account_schedule(struct store *store, const char *id, uint64_t delete_ms)
+{
+    return store_account_set(store, STORE_ACCOUNT_SCHEDULE, id, delete_ms);
+}
+
+struct err store_account_usable(struct store *store, const char *id)
+{
+    AUTO(store_account_free) struct store_account account = { 0 };
+
+    TRY(store_account_get(store, &account, id));
+    ENSURE(account.delete_ms == 0, ERR_DENIED, "account: is to be deleted; undelete it first");
+    ENSURE(!account.disabled, ERR_DENIED, "account: is disabled");
+    return OK;
+}
+
+static struct err store_account_delete(struct store *held, const char *id, uint64_t now_ms)
+{
+    AUTO(store_reset) sqlite3_stmt *sends = store_use(held, STORE_ACCOUNT_DELETE_SENDS);
+    AUTO(store_reset) sqlite3_stmt *stmt = store_use(held, STORE_ACCOUNT_DELETE);
+
+    store_bind_text(sends, 1, id);
+    TRY(store_run(sends));
+    store_bind_text(stmt, 1, id);
+    store_bind_u64(stmt, 2, now_ms);
+    return store_run(stmt);
+}
+
+static struct err store_account_due(struct store *held, uint64_t now_ms, char id[static ID_TEXT])
+{
+    AUTO(store_reset) sqlite3_stmt *stmt = store_use(held, STORE_ACCOUNT_DUE);
+    bool row;
+
+    store_bind_u64(stmt, 1, now_ms);
+    TRY(store_step(stmt, &row));
+    ENSURE(row, ERR_NOT_FOUND, "account: none is due");
+    return store_column_text(stmt, 0, id, ID_TEXT);
+}
+
+struct err store_account_delete_due(struct store *store, uint64_t now_ms, char id[static ID_TEXT])
+{
+    AUTO(store_unlock) struct store *held = store_lock(store);
+    struct err err;
+
+    TRY(store_account_due(held, now_ms, id));
+    TRY(store_exec(held, "BEGIN IMMEDIATE"));
+    err = store_account_delete(held, id, now_ms);
+    TRY(store_exec(held, err.code ? "ROLLBACK" : "COMMIT"));
+    TRY(err);
+    // The log still holds pages with the record until it is written back and cut.
+    return store_exec(held, "PRAGMA wal_checkpoint(TRUNCATE)");
 }

@@ -16,11 +16,23 @@ enum store_sql {
     STORE_ACCOUNT_GET,
     STORE_ACCOUNT_FIND,
     STORE_ACCOUNT_LIST,
+    STORE_ACCOUNT_DISABLE,
+    STORE_ACCOUNT_SCHEDULE,
+    STORE_ACCOUNT_DUE,
+    STORE_ACCOUNT_DELETE,
+    STORE_ACCOUNT_DELETE_SENDS,
     STORE_SEND_ADD,
     STORE_SEND_GET,
     STORE_SEND_MARK,
     STORE_SEND_NONCES,
     STORE_SEND_PENDING,
+    STORE_MANIFEST_PUT,
+    STORE_MANIFEST_GET,
+    STORE_IMPORT_ADD,
+    STORE_IMPORT_GET,
+    STORE_IMPORT_DROP,
+    STORE_IMPORT_EXPIRE,
+    STORE_SIZE,
     STORE_SQL_COUNT,
 };
 
@@ -29,6 +41,11 @@ struct store {
     pthread_mutex_t lock; // held while a statement is in use: one connection, one user
     sqlite3_stmt *stmt[STORE_SQL_COUNT];
 };
+
+// SQL without values or rows, for transactions and pragmas.
+FALLIBLE store_exec(struct store *store, const char *sql);
+// Rows that the last INSERT, UPDATE or DELETE changed; the lock is still held.
+int store_changes(const struct store *held);
 
 // `AUTO(store_unlock) struct store *held = store_lock(store);`
 struct store *store_lock(struct store *store);

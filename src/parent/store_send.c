@@ -5,6 +5,7 @@
 
 #include "base/must.h"
 #include "eth/tx.h"
+#include "parent/metrics.h"
 #include "parent/store_db.h"
 
 #include <string.h>
@@ -27,7 +28,9 @@ struct err store_send_add(struct store *store, const struct store_send *send)
     store_bind_text(stmt, 10, send->reason);
     store_bind_blob(stmt, 11, send->receipt);
     store_bind_u64(stmt, 12, send->created_ms);
-    return store_run(stmt);
+    TRY(store_run(stmt));
+    metrics_add(METRICS_SENDS_STORED + (enum metrics_counter)send->status, 1);
+    return OK;
 }
 
 static struct err store_send_read(struct store_send *out, sqlite3_stmt *stmt)
@@ -95,7 +98,10 @@ struct err store_send_mark(struct store *store, const struct store_send *send)
     store_bind_u64(stmt, 3, send->status);
     store_bind_text(stmt, 4, send->reason);
     store_bind_blob(stmt, 5, send->receipt);
-    return store_run(stmt);
+    TRY(store_run(stmt));
+    if (store_changes(held) > 0)
+        metrics_add(METRICS_SENDS_STORED + (enum metrics_counter)send->status, 1);
+    return OK;
 }
 
 struct err store_send_free_nonce(struct store *store, uint64_t *nonce, const char *account,

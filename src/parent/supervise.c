@@ -30,6 +30,7 @@ struct supervise {
     pthread_mutex_t lock;
     pthread_cond_t wake;
     bool stopping;              // under lock
+    bool woken;                 // under lock
     struct supervise_view view; // under lock
     uint64_t seen;              // the link's connection that `view` is about; under lock
 };
@@ -71,6 +72,14 @@ void supervise_stop(struct supervise **supervise)
     *supervise = NULL;
 }
 
+void supervise_wake(struct supervise *supervise)
+{
+    must(pthread_mutex_lock(&supervise->lock) == 0);
+    supervise->woken = true;
+    must(pthread_cond_broadcast(&supervise->wake) == 0);
+    must(pthread_mutex_unlock(&supervise->lock) == 0);
+}
+
 void supervise_look(struct supervise *supervise, struct supervise_view *out)
 {
     uint64_t connection;
@@ -105,20 +114,31 @@ static bool supervise_rest(struct supervise *s, int ms)
     at.tv_sec += ms / 1000 + (at.tv_nsec + (long)(ms % 1000) * 1000000) / 1000000000;
     at.tv_nsec = (at.tv_nsec + (long)(ms % 1000) * 1000000) % 1000000000;
     must(pthread_mutex_lock(&s->lock) == 0);
-    if (!s->stopping && ms > 0)
+    if (!s->stopping && !s->woken && ms > 0)
         (void)pthread_cond_clockwait(&s->wake, &s->lock, CLOCK_MONOTONIC, &at);
     stopping = s->stopping;
     must(pthread_mutex_unlock(&s->lock) == 0);
     return !stopping;
 }
 
-// Waits, but no longer than until the enclave is there again.
+static bool supervise_take_wake(struct supervise *s)
+{
+    bool woken;
+
+    must(pthread_mutex_lock(&s->lock) == 0);
+    woken = s->woken;
+    s->woken = false;
+    must(pthread_mutex_unlock(&s->lock) == 0);
+    return woken;
+}
+
+// Waits, but no longer than until the enclave is there again or somebody changed something.
 static bool supervise_pause(struct supervise *s, int ms, uint64_t connection)
 {
     do {
         uint64_t now = enclave_link_connection(s->step.options.link);
 
-        if (now != connection && now != 0)
+        if ((now != connection && now != 0) || supervise_take_wake(s))
             return supervise_rest(s, 0);
         if (!supervise_rest(s, ms < SUPERVISE_SLICE_MS ? ms : SUPERVISE_SLICE_MS))
             return false;

@@ -31,4 +31,6 @@ struct supervise_view {
 FALLIBLE supervise_start(struct supervise **out, const struct supervise_options *options);
 // Ends the thread. Accepts NULL inside.
 void supervise_stop(struct supervise **supervise);
+// Makes the next turn begin now: something was changed.
+void supervise_wake(struct supervise *supervise);
 void supervise_look(struct supervise *supervise, struct supervise_view *out);

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// hello, status, configure, set_credentials, and keyset.open or keyset.create for each keyset of
-// the configuration. The enclave's answers are only checked for belonging to this deployment: who
-// needs to trust it verifies its attestation elsewhere, since nobody can trust this program.
+// hello, status, configure, set_credentials, manifest.apply, and keyset.open or keyset.create for
+// each keyset of the configuration. The enclave's answers are only checked for belonging to this
+// deployment: who needs to trust it verifies its attestation elsewhere, since nobody can trust this
+// program.
 #include "parent/supervise_step.h"
 
 #include "base/base64.h"
@@ -11,9 +12,11 @@
 #include "parent/imds.h"
 #include "parent/log.h"
 #include "parent/stamp.h"
+#include "parent/store_manifest.h"
 #include "proto/keyset.h"
 
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #define STEP_CALL_MS    10000
@@ -260,6 +263,45 @@ static struct err step_keysets(struct supervise_step *step, const struct json *s
     return first;
 }
 
+static struct err step_apply(struct supervise_step *step, struct bytes manifest)
+{
+    AUTO(enclave_link_free_reply) struct enclave_link_reply reply = { 0 };
+    size_t cap = base64_len(manifest.n) + 64;
+    uint8_t *params = malloc(cap);
+    struct wr wr = wr_of(params, cap);
+    struct jw jw = jw_of(&wr);
+    struct err err;
+
+    ENSURE(params, ERR_FULL, "manifest.apply: no memory");
+    jw_object(&jw);
+    jw_key(&jw, "manifest_b64");
+    jw_base64(&jw, manifest);
+    jw_object_end(&jw);
+    err = wr_end(&wr);
+    if (!err.code)
+        err = step_call(step, &reply, "manifest.apply", wr_done(&wr), STEP_CALL_MS);
+    free(params);
+    TRY(err);
+    log_event(LOG_INFO, "supervise", "manifest_applied", NULL, NULL);
+    return OK;
+}
+
+// A vault that was started again knows no manifest; it must have the stored one before a keyset is
+// opened. A newer one, which came to the vault by another way, is left alone.
+static struct err step_manifest(struct supervise_step *step, const struct json *status)
+{
+    AUTO(store_manifest_free) struct store_manifest stored = { 0 };
+    uint64_t serial = 0;
+    struct err err = store_manifest_get(step->options.store, &stored);
+
+    if (err.code == ERR_NOT_FOUND)
+        return OK;
+    TRY(err);
+    ENSURE(!json_u64(&serial, json_get(status, "manifest_serial")).code, ERR_MALFORMED,
+           "status: expected manifest_serial");
+    return serial < stored.serial ? step_apply(step, stored.bytes) : OK;
+}
+
 static struct err step_refresh_result(struct supervise_step *step)
 {
     step->detail = step->refresh_detail;
@@ -281,7 +323,11 @@ struct err supervise_step(struct supervise_step *step)
         TRY(step_status(step, &status));
     }
     TRY(step_check_deployment(step, status.result));
+    TRY(step_manifest(step, status.result));
+    ENSURE(strcmp(step->phase, "SEALED") != 0, ERR_PHASE,
+           "the enclave is sealed and has no key; administrators unseal it");
     refreshed = step_credentials(step, status.result);
+    TRY(step_status(step, &status)); // a manifest may have closed keysets
     keysets = step_keysets(step, status.result);
     TRY(step_status(step, &status));
     // Without credentials no keyset opens: then their error is the cause and the other the effect.
