@@ -5,6 +5,7 @@
 
 #include "base/must.h"
 #include "parent/imds.h"
+#include "parent/store_manifest.h"
 #include "parent/supervise.h"
 
 #include <setjmp.h>
@@ -251,6 +252,69 @@ static void ready_without_credentials(void **state)
     fake_imds_start(&imds);
 }
 
+static void put_manifest(uint64_t serial)
+{
+    uint8_t space[512];
+    const struct store_manifest manifest = { .serial = serial,
+                                             .bytes = fake_manifest(space, sizeof(space), serial) };
+
+    expect_ok("put", store_manifest_put(store, &manifest));
+}
+
+// Not admitted: said so. Then the manifest comes; a new enclave gets it before its keysets.
+static void manifest_first(void **state)
+{
+    AUTO(supervise_stop) struct supervise *s = NULL;
+    struct supervise_view view;
+
+    (void)state;
+    atomic_store(&enclave.administered, true);
+    s = supervise_it();
+    wait_ready(s, false, &view);
+    assert_non_null(strstr(view.problem, "denied: keyset.open: "));
+    put_manifest(3);
+    supervise_wake(s);
+    wait_ready(s, true, &view);
+    assert_int_equal(atomic_load(&enclave.serial), 3);
+    fake_enclave_stop(&enclave);
+    wait_ready(s, false, &view);
+    fake_enclave_start(&enclave, dir);
+    atomic_store(&enclave.administered, true);
+    wait_ready(s, true, &view);
+    assert_int_equal(atomic_load(&enclave.serial), 3);
+    assert_int_equal(atomic_load(&enclave.applies), 1);
+    // A newer one that came by another way stays in force.
+    atomic_store(&enclave.serial, 9);
+    supervise_wake(s);
+    (void)poll(NULL, 0, 300);
+    assert_int_equal(atomic_load(&enclave.serial), 9);
+}
+
+static void sealed_is_left_alone(void **state)
+{
+    AUTO(supervise_stop) struct supervise *s = supervise_it();
+    struct supervise_view view;
+
+    (void)state;
+    wait_ready(s, true, &view);
+    atomic_store(&enclave.keyset_open, false);
+    atomic_store(&enclave.sealed, true);
+    supervise_wake(s);
+    wait_ready(s, false, &view);
+    assert_string_equal(view.phase, "SEALED");
+    assert_non_null(strstr(view.problem, "administrators unseal"));
+    put_manifest(1);
+    for (int i = 0; i < 4; i++) {
+        supervise_wake(s);
+        (void)poll(NULL, 0, 50);
+    }
+    assert_int_equal(atomic_load(&enclave.other_calls), 0);
+    assert_int_equal(atomic_load(&enclave.serial), 1);
+    atomic_store(&enclave.sealed, false);
+    supervise_wake(s);
+    wait_ready(s, true, &view);
+}
+
 static void no_credentials(void **state)
 {
     struct imds_credentials got = { 0 };
@@ -276,6 +340,8 @@ int main(void)
         LINK_TEST(to_ready),
         LINK_TEST(foreign_enclave),
         LINK_TEST(ready_without_credentials),
+        LINK_TEST(manifest_first),
+        LINK_TEST(sealed_is_left_alone),
         LINK_TEST(no_credentials),
     };
 

@@ -9,6 +9,7 @@
 #include "net/json.h"
 #include "proto/frame.h"
 #include "proto/keyset.h"
+#include "proto/manifest.h"
 #include "proto/policy.h"
 #include "proto/record.h"
 
@@ -72,6 +73,18 @@ struct bytes fake_configuration(uint8_t buf[static CONFIG_BYTES_MAX], struct con
     return wr_done(&wr);
 }
 
+struct bytes fake_manifest(uint8_t *buf, size_t cap, uint64_t serial)
+{
+    const struct manifest manifest = { .deployment = deployment, .serial = serial };
+    uint8_t space[256];
+    struct wr inner = WR_OF(space), wr = wr_of(buf, cap);
+
+    manifest_write(&inner, &manifest);
+    manifest_signed_write(&wr, &(struct manifest_signed) { wr_done(&inner), BYTES_NONE });
+    return wr_done(&wr);
+}
+
+// The record of an account: of this id, or of a random one when that is zero.
 static void put_record(struct jw *jw, struct id *id)
 {
     static const uint8_t point[33] = { 2, 1 }, sealed[RECORD_SEALED_BYTES] = { 0xaa };
@@ -89,7 +102,8 @@ static void put_record(struct jw *jw, struct id *id)
     uint8_t public_space[512], space[1024];
     struct wr public_wr = WR_OF(public_space), wr = WR_OF(space);
 
-    must(getrandom(id, sizeof(*id), 0) == (ssize_t)sizeof(*id));
+    if (id_is_zero(id))
+        must(getrandom(id, sizeof(*id), 0) == (ssize_t)sizeof(*id));
     record.id = *id;
     policy_hash(record.policy_hash, record.policy);
     policy_authoriser_hash(record.authoriser_hash, record.authorisers);
@@ -100,10 +114,12 @@ static void put_record(struct jw *jw, struct id *id)
     jw_base64(jw, wr_done(&wr));
 }
 
-static void answer_account(struct jw *jw)
+static void answer_account(struct jw *jw, struct bytes wanted)
 {
-    struct id id;
+    struct id id = { { 0 } };
 
+    if (wanted.n)
+        must(!id_parse(&id, wanted).code);
     put_record(jw, &id);
     jw_key(jw, "account");
     jw_digits(jw, BYTES_OF(id));
@@ -144,7 +160,9 @@ static void answer_status(const struct fake_enclave *e, struct jw *jw)
 
     config_pcr16(pcr16, fake_configuration(space, &config));
     jw_key(jw, "phase");
-    if (!atomic_load(&e->configured))
+    if (atomic_load(&e->sealed))
+        jw_cstring(jw, "SEALED");
+    else if (!atomic_load(&e->configured))
         jw_cstring(jw, "UNCONFIGURED");
     else
         jw_cstring(jw, atomic_load(&e->keyset_open) ? "READY" : "CONFIGURED");
@@ -155,6 +173,12 @@ static void answer_status(const struct fake_enclave *e, struct jw *jw)
         jw_digits(jw, BYTES_OF(deployment));
     jw_key(jw, "pcr16");
     jw_digits(jw, BYTES_OF(pcr16));
+    jw_key(jw, "boot");
+    jw_digits(jw, BYTES_OF(keyset_id));
+    jw_key(jw, "manifest_serial");
+    jw_u64(jw, atomic_load(&e->serial));
+    jw_key(jw, "seals");
+    jw_u64(jw, atomic_load(&e->seals));
     jw_key(jw, "keysets");
     jw_array(jw);
     if (atomic_load(&e->keyset_open)) {
@@ -203,6 +227,64 @@ static void answer_signed(struct jw *jw, const struct json *json)
     jw_null(jw);
 }
 
+static void answer_manifest(struct fake_enclave *e, struct jw *jw, const struct json *params)
+{
+    uint8_t space[1024];
+    struct manifest_signed whole;
+    struct manifest manifest;
+    size_t n;
+
+    must(!base64_decode(space, sizeof(space), &n, json_string(json_get(params, "manifest_b64")))
+              .code &&
+         !manifest_signed_read(&whole, bytes_of(space, n)).code &&
+         !manifest_read(&manifest, whole.manifest).code);
+    atomic_fetch_add(&e->applies, 1);
+    atomic_store(&e->serial, (unsigned)manifest.serial);
+    jw_key(jw, "serial");
+    jw_u64(jw, manifest.serial);
+}
+
+static void answer_offer(struct jw *jw)
+{
+    struct id id;
+
+    must(getrandom(&id, sizeof(id), 0) == (ssize_t)sizeof(id));
+    jw_key(jw, "account");
+    jw_digits(jw, BYTES_OF(id));
+    jw_key(jw, "public_key");
+    jw_cstring(jw, "0x09");
+    jw_key(jw, "document_b64");
+    jw_cstring(jw, "ZG9j");
+}
+
+// What administrators and importers ask for; false for everything else.
+static bool answer_admin(struct fake_enclave *e, struct jw *jw, const struct json *root)
+{
+    struct bytes method = json_string(json_get(root, "method"));
+    const struct json *params = json_get(root, "params");
+
+    if (bytes_equal_str(method, "manifest.apply")) {
+        answer_manifest(e, jw, params);
+    } else if (bytes_equal_str(method, "seal")) {
+        atomic_store(&e->sealed, true);
+        atomic_store(&e->keyset_open, false);
+        jw_key(jw, "seals");
+        jw_u64(jw, atomic_fetch_add(&e->seals, 1) + 1);
+    } else if (bytes_equal_str(method, "unseal")) {
+        atomic_store(&e->sealed, false);
+        jw_key(jw, "phase");
+        jw_cstring(jw, "CONFIGURED");
+    } else if (bytes_equal_str(method, "import.begin")) {
+        answer_offer(jw);
+    } else if (bytes_equal_str(method, "import.finish")) {
+        atomic_fetch_add(&e->creates, 1);
+        answer_account(jw, json_string(json_get(params, "account")));
+    } else {
+        return false;
+    }
+    return true;
+}
+
 static bool answer_result(struct fake_enclave *e, struct jw *jw, const struct json *root)
 {
     struct bytes method = json_string(json_get(root, "method"));
@@ -230,7 +312,7 @@ static bool answer_result(struct fake_enclave *e, struct jw *jw, const struct js
         jw_digits(jw, BYTES_OF(keyset_id));
     } else if (bytes_equal_str(method, "account.create")) {
         atomic_fetch_add(&e->creates, 1);
-        answer_account(jw);
+        answer_account(jw, BYTES_NONE);
     } else if (bytes_equal_str(method, "sign_transaction")) {
         atomic_fetch_add(&e->signs, 1);
         answer_signed(jw, json_get(params, "tx"));
@@ -238,26 +320,45 @@ static bool answer_result(struct fake_enclave *e, struct jw *jw, const struct js
         jw_key(jw, "document_b64");
         jw_string(jw, json_string(json_get(params, "nonce")));
     } else {
-        return false;
+        return answer_admin(e, jw, root);
     }
     return true;
+}
+
+// The code that the method is refused with; ERR_NONE: it is not.
+static enum err_code refused(struct fake_enclave *e, struct bytes method)
+{
+    static const char *const sealed_ok[] = { "hello", "status", "manifest.apply", "unseal" };
+    bool ok = !atomic_load(&e->sealed);
+
+    if (bytes_equal_str(method, "account.create") || bytes_equal_str(method, "sign_transaction") ||
+        bytes_equal_str(method, "import.finish"))
+        return (enum err_code)atomic_load(&e->refuse);
+    if (bytes_equal_str(method, "keyset.open") && atomic_load(&e->administered) &&
+        !atomic_load(&e->serial))
+        return ERR_DENIED;
+    for (size_t i = 0; i < ARRAY_LEN(sealed_ok); i++)
+        ok = ok || bytes_equal_str(method, sealed_ok[i]);
+    if (ok)
+        return ERR_NONE;
+    atomic_fetch_add(&e->other_calls, 1);
+    return ERR_PHASE;
 }
 
 static void answer(struct fake_enclave *e, struct wr *wr, const struct json *root)
 {
     struct bytes method = json_string(json_get(root, "method"));
-    int refuse = atomic_load(&e->refuse);
+    enum err_code refuse = refused(e, method);
     struct jw jw = jw_of(wr);
 
     jw_object(&jw);
     jw_key(&jw, "id");
     jw_value(&jw, json_get(root, "id"));
-    if (refuse && (bytes_equal_str(method, "account.create") ||
-                   bytes_equal_str(method, "sign_transaction"))) {
+    if (refuse) {
         jw_key(&jw, "error");
         jw_object(&jw);
         jw_key(&jw, "code");
-        jw_cstring(&jw, err_name((enum err_code)refuse));
+        jw_cstring(&jw, err_name(refuse));
         jw_key(&jw, "message");
         jw_cstring(&jw, "words of the enclave");
         jw_object_end(&jw);

@@ -24,6 +24,10 @@ struct fake_enclave {
     atomic_int mode;
     atomic_int refuse; // enum err_code for account.create and sign_transaction; 0: none
     atomic_bool configured, credentials, keyset_open, foreign;
+    atomic_bool administered; // keysets open under a manifest only
+    atomic_bool sealed;
+    atomic_uint serial, seals, applies;
+    atomic_uint other_calls; // while sealed: anything but hello, status, manifest.apply, unseal
     atomic_uint creates, signs, keysets, configures, handed_over;
     struct bytes held; // FAKE_SWAPS: the first answer waits for the second
     uint8_t held_frame[65536];
@@ -56,6 +60,10 @@ void fake_dir_remove(const char *dir);
 void fake_path(char *out, size_t cap, const char *dir, const char *name);
 // One keyset "main" for accounts, one network (FAKE_CHAIN), one host.
 struct bytes fake_configuration(uint8_t buf[static CONFIG_BYTES_MAX], struct config *config);
+
+// A signed manifest of this serial for the fake deployment, with no signature; the bytes go to
+// buf[cap].
+struct bytes fake_manifest(uint8_t *buf, size_t cap, uint64_t serial);
 
 void fake_enclave_start(struct fake_enclave *e, const char *dir);
 void fake_enclave_stop(struct fake_enclave *e);

@@ -3,7 +3,10 @@
 #include "parent/store.h"
 
 #include "base/must.h"
+#include "parent/reaper.h"
 #include "parent/store_account.h"
+#include "parent/store_import.h"
+#include "parent/store_manifest.h"
 #include "parent/store_send.h"
 
 #include <setjmp.h>
@@ -302,6 +305,183 @@ static void set_version(const char *sql)
     assert_int_equal(sqlite3_close(db), SQLITE_OK);
 }
 
+// A store as the first version of this program wrote it, with one row of each kind.
+static const char version_1[] =
+    "CREATE TABLE migrations (version INTEGER PRIMARY KEY, applied INTEGER NOT NULL);"
+    "CREATE TABLE keysets ("
+    " seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE,"
+    " record BLOB NOT NULL, receipt BLOB NOT NULL, created INTEGER NOT NULL);"
+    "CREATE TABLE accounts ("
+    " seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, user TEXT NOT NULL, name TEXT NOT NULL,"
+    " request_hash BLOB NOT NULL, keyset TEXT NOT NULL REFERENCES keysets(id),"
+    " address TEXT NOT NULL, policy TEXT NOT NULL, record BLOB NOT NULL, receipt BLOB NOT NULL,"
+    " nonce BLOB NOT NULL, created INTEGER NOT NULL, UNIQUE (user, name));"
+    "CREATE TABLE sends ("
+    " seq INTEGER PRIMARY KEY, account TEXT NOT NULL REFERENCES accounts(id),"
+    " idempotency_key TEXT NOT NULL, request_hash BLOB NOT NULL, chain_id INTEGER NOT NULL,"
+    " nonce INTEGER NOT NULL, assigned INTEGER NOT NULL, raw_tx BLOB NOT NULL,"
+    " hash BLOB NOT NULL, status INTEGER NOT NULL, reason TEXT NOT NULL, receipt BLOB NOT NULL,"
+    " created INTEGER NOT NULL, UNIQUE (account, idempotency_key));"
+    "CREATE UNIQUE INDEX sends_nonce ON sends (account, chain_id, nonce)"
+    " WHERE assigned = 1 AND status <> 4;"
+    "CREATE INDEX sends_chain ON sends (account, chain_id, nonce);"
+    "CREATE INDEX sends_stored ON sends (seq) WHERE status = 0;"
+    "INSERT INTO migrations VALUES (1, 1); PRAGMA user_version = 1;"
+    "INSERT INTO keysets VALUES (1, 'a1', 'main', 'record', 'receipt', 5);"
+    "INSERT INTO accounts VALUES (1, 'b1', 'u', 'n', zeroblob(32), 'a1', '0x', 'unrestricted',"
+    " 'r', 'q', '', 6);"
+    "INSERT INTO sends VALUES (1, 'b1', 'k', zeroblob(32), 1, 7, 1, 'raw', zeroblob(32), 0, '', '',"
+    " 7);";
+
+static void version_1_is_brought_up(void **state)
+{
+    AUTO(store_account_free) struct store_account got = { 0 };
+    AUTO(store_send_free) struct store_send send = { 0 };
+    AUTO(store_manifest_free) struct store_manifest manifest = { 0 };
+
+    (void)state;
+    store_close(&store);
+    (void)unlink(path);
+    set_version(version_1);
+    expect_ok("open", store_open(&store, path));
+    expect_ok("account", store_account_get(store, &got, "b1"));
+    assert_true(bytes_equal_str(got.record, "r"));
+    assert_false(got.disabled);
+    assert_int_equal(got.delete_ms, 0);
+    expect_ok("usable", store_account_usable(store, "b1"));
+    expect_ok("send", store_send_next_stored(store, &send, 0));
+    assert_string_equal(send.key, "k");
+    expect_err("no manifest", store_manifest_get(store, &manifest), ERR_NOT_FOUND, "none yet");
+    store_close(&store);
+    expect_ok("again", store_open(&store, path));
+}
+
+static void states_of_accounts(void **state)
+{
+    struct store_send send = a_send("k", 7, true), next;
+
+    (void)state;
+    add_rows();
+    expect_ok("send", store_send_add(store, &send));
+    expect_err("disable none", store_account_disable(store, "x", true), ERR_NOT_FOUND, "account");
+    expect_err("schedule none", store_account_schedule(store, "x", 1), ERR_NOT_FOUND, "account");
+    expect_err("use none", store_account_usable(store, "x"), ERR_NOT_FOUND, "account");
+    expect_ok("disable", store_account_disable(store, "b1", true));
+    expect_err("disabled", store_account_usable(store, "b1"), ERR_DENIED, "disabled");
+    expect_err("not sent again", store_send_next_stored(store, &next, 0), ERR_NOT_FOUND, NULL);
+    expect_ok("schedule", store_account_schedule(store, "b1", 1000));
+    expect_ok("enable", store_account_disable(store, "b1", false));
+    expect_err("scheduled", store_account_usable(store, "b1"), ERR_DENIED, "undelete");
+    expect_err("nor then", store_send_next_stored(store, &next, 0), ERR_NOT_FOUND, NULL);
+    expect_ok("undelete", store_account_schedule(store, "b1", 0));
+    expect_ok("usable", store_account_usable(store, "b1"));
+    expect_ok("sent again", store_send_next_stored(store, &next, 0));
+    store_send_free(&next);
+}
+
+// True when the bytes stand anywhere in the store's files.
+static bool on_disk(const char *needle)
+{
+    static const char *const ends[] = { "", "-wal", "-journal" };
+    bool found = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(ends); i++) {
+        static char text[1 << 20];
+        char name[160];
+        FILE *file;
+        size_t n;
+
+        (void)snprintf(name, sizeof(name), "%s%s", path, ends[i]);
+        file = fopen(name, "r");
+        n = file ? fread(text, 1, sizeof(text), file) : 0;
+        found = found || memmem(text, n, needle, strlen(needle));
+        if (file)
+            (void)fclose(file);
+    }
+    return found;
+}
+
+static void deletion(void **state)
+{
+    AUTO(store_account_free) struct store_account got = { 0 };
+    struct store_account account = an_account("b2", "u", "doomed");
+    struct store_send send = a_send("k", 7, true);
+    char id[ID_TEXT];
+
+    (void)state;
+    add_rows();
+    account.record = BYTES_LIT("the-doomed-record");
+    expect_ok("add", store_account_add(store, &account));
+    (void)snprintf(send.account, sizeof(send.account), "b2");
+    expect_ok("send", store_send_add(store, &send));
+    assert_true(on_disk("the-doomed-record"));
+    expect_err("none is due", store_account_delete_due(store, UINT32_MAX, id), ERR_NOT_FOUND, NULL);
+    expect_ok("schedule", store_account_schedule(store, "b2", 1000));
+    expect_ok("too early", reaper_turn(store, 999));
+    expect_ok("still there", store_account_get(store, &got, "b2"));
+    store_account_free(&got);
+    expect_ok("due", reaper_turn(store, 1000));
+    expect_err("gone", store_account_get(store, &got, "b2"), ERR_NOT_FOUND, NULL);
+    assert_false(on_disk("the-doomed-record"));
+    expect_ok("the other one stays", store_account_get(store, &got, "b1"));
+    expect_ok("name is free", store_account_add(store, &account));
+}
+
+static void manifests(void **state)
+{
+    AUTO(store_manifest_free) struct store_manifest got = { 0 };
+    struct store_manifest first = { .serial = 5, .bytes = BYTES_LIT("five") };
+    struct store_manifest older = { .serial = 4, .bytes = BYTES_LIT("four") };
+    struct store_manifest twin = { .serial = 5, .bytes = BYTES_LIT("other five") };
+    struct store_manifest newer = { .serial = 6, .bytes = BYTES_LIT("six") };
+    struct store_manifest huge = { .serial = UINT64_MAX, .bytes = BYTES_LIT("huge") };
+
+    (void)state;
+    expect_err("none", store_manifest_get(store, &got), ERR_NOT_FOUND, "none yet");
+    expect_err("serial", store_manifest_put(store, &huge), ERR_MALFORMED, "serial");
+    expect_ok("first", store_manifest_put(store, &first));
+    expect_ok("older", store_manifest_put(store, &older));
+    expect_ok("twin", store_manifest_put(store, &twin));
+    expect_ok("get", store_manifest_get(store, &got));
+    assert_true(bytes_equal_str(got.bytes, "five"));
+    store_manifest_free(&got);
+    expect_ok("newer", store_manifest_put(store, &newer));
+    expect_ok("get", store_manifest_get(store, &got));
+    assert_int_equal(got.serial, 6);
+    assert_true(bytes_equal_str(got.bytes, "six"));
+}
+
+static void imports(void **state)
+{
+    struct store_import import = {
+        .account = "c1", .user = "u", .name = "n", .keyset = "a1", .created_ms = 1
+    };
+    struct store_import got;
+
+    (void)state;
+    add_rows();
+    expect_err("none", store_import_get(store, &got, "c1"), ERR_NOT_FOUND, "import");
+    expect_ok("add", store_import_add(store, &import));
+    expect_err("twice", store_import_add(store, &import), ERR_EXISTS, NULL);
+    expect_ok("get", store_import_get(store, &got, "c1"));
+    assert_string_equal(got.keyset, "a1");
+    (void)snprintf(import.account, sizeof(import.account), "c2");
+    import.created_ms = STORE_IMPORT_MS + 2;
+    expect_ok("later", store_import_add(store, &import));
+    expect_err("forgotten", store_import_get(store, &got, "c1"), ERR_NOT_FOUND, NULL);
+    expect_ok("drop", store_import_drop(store, "c2"));
+    expect_err("dropped", store_import_get(store, &got, "c2"), ERR_NOT_FOUND, NULL);
+}
+
+static void size(void **state)
+{
+    uint64_t bytes = 0;
+
+    (void)state;
+    expect_ok("size", store_size(store, &bytes));
+    assert_in_range(bytes, 4096, 1 << 20);
+}
+
 static void migrations(void **state)
 {
     FILE *file;
@@ -312,7 +492,7 @@ static void migrations(void **state)
     expect_ok("same version", store_open(&store, path));
     set_version("PRAGMA user_version = 99");
     expect_err("newer", store_open(&store, path), ERR_UNSUPPORTED, "newer");
-    set_version("PRAGMA user_version = 1; DROP TABLE sends");
+    set_version("PRAGMA user_version = 2; DROP TABLE sends");
     expect_err("another schema", store_open(&store, path), ERR_CORRUPT, "schema");
     file = fopen(path, "w");
     (void)fputs("this is no database, whatever else it may be, and it is long enough", file);
@@ -333,6 +513,12 @@ int main(void)
         STORE_TEST(nonces),
         STORE_TEST(pending_sends),
         STORE_TEST(reopen_after_a_crash),
+        STORE_TEST(version_1_is_brought_up),
+        STORE_TEST(states_of_accounts),
+        STORE_TEST(deletion),
+        STORE_TEST(manifests),
+        STORE_TEST(imports),
+        STORE_TEST(size),
         STORE_TEST(migrations),
     };
 
