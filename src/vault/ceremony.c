@@ -30,6 +30,7 @@ static struct err step_ask(struct turn *turn, struct state_pending *pending,
 
     TRY(deployment_kms_document(turn->state, &wr));
     step.document = wr_done(&wr);
+    pending->until = deadline_in(VAULT_PENDING_MS);
     pending->waits_for = kind;
     pending->waits_for_more = true;
     msg_write_step(turn->out, &step);

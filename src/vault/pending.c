@@ -12,20 +12,23 @@ struct state_pending *pending_take(struct state *state, const struct config_keys
             best = &state->pending[i];
     pending_drop(state, best);
     best->operation = ++state->last_operation;
-    best->until = deadline_in(VAULT_PENDING_MS);
     best->keyset = keyset;
     return best;
 }
 
 struct state_pending *pending_find(struct state *state, uint64_t operation)
 {
+    struct state_pending *found = NULL;
+
     for (size_t i = 0; i < ARRAY_LEN(state->pending); i++) {
         struct state_pending *pending = &state->pending[i];
 
-        if (pending->operation == operation && operation != 0)
-            return deadline_left_ms(pending->until) > 0 ? pending : NULL;
+        if (deadline_left_ms(pending->until) == 0)
+            pending_drop(state, pending);
+        else if (pending->operation == operation && operation != 0)
+            found = pending;
     }
-    return NULL;
+    return found;
 }
 
 struct seckey *pending_keys(struct state *state, const struct state_pending *pending)

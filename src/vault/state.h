@@ -16,8 +16,8 @@
 
 // A keyset that is being created or opened and waits for an answer of KMS.
 struct state_pending {
-    uint64_t operation; // 0: free
-    struct deadline until;
+    uint64_t operation;    // 0: free
+    struct deadline until; // for the answer that it waits for
     bool create;
     enum msg_step_kind waits_for;
     bool waits_for_more; // the last step asked for another KMS call

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// vault/keyring.h and vault/clock.h: a key that is in stays as it is, and time only moves forward.
+// vault/keyring.h, vault/pending.h and vault/clock.h: a key that is in stays as it is, what waited
+// too long is wiped, and time only moves forward.
 #include "vault/keyring.h"
 
 #include <setjmp.h>
@@ -13,6 +14,7 @@
 #include "base/must.h"
 #include "expect.h"
 #include "vault/clock.h"
+#include "vault/pending.h"
 
 #include <string.h>
 
@@ -89,6 +91,77 @@ static void full(void **state)
         assert_int_equal(find((uint8_t)(i + 1))->key.b[0], i);
 }
 
+static struct state whole;
+static struct state_secrets secrets;
+
+static int fresh_pending(void **state)
+{
+    (void)state;
+    memset(&whole, 0, sizeof(whole));
+    memset(&secrets, 0, sizeof(secrets));
+    whole.secret = &secrets;
+    return 0;
+}
+
+// An operation that KMS was asked about, with a secret of its own.
+static struct state_pending *asked(void)
+{
+    struct state_pending *pending = pending_take(&whole, &configured);
+
+    pending->until = deadline_in(1000);
+    pending_keys(&whole, pending)[CONFIG_CMKS - 1].b[31] = 1;
+    return pending;
+}
+
+static void pending_of_its_number(void **state)
+{
+    struct state_pending *first = asked(), *second = asked();
+
+    (void)state;
+    assert_ptr_equal(pending_find(&whole, first->operation), first);
+    assert_ptr_equal(pending_find(&whole, second->operation), second);
+    assert_null(pending_find(&whole, 0));
+    assert_null(pending_find(&whole, second->operation + 1));
+}
+
+static void pending_never_asked(void **state)
+{
+    struct state_pending *pending = pending_take(&whole, &configured);
+
+    (void)state;
+    assert_null(pending_find(&whole, pending->operation));
+}
+
+static void pending_oldest_gives_way(void **state)
+{
+    struct state_pending *first = asked();
+    uint64_t operation = first->operation;
+
+    (void)state;
+    for (unsigned i = 1; i < VAULT_PENDING; i++)
+        (void)asked();
+    assert_ptr_equal(pending_find(&whole, operation), first);
+    assert_ptr_equal(pending_take(&whole, &configured), first);
+    assert_null(pending_find(&whole, operation));
+    assert_true(ct_is_zero(BYTES_OF(secrets.pending_key[first - whole.pending])));
+}
+
+// Whoever asks next, about whatever: what has waited too long is gone.
+static void pending_too_late(void **state)
+{
+    struct state_pending *late = asked(), *other = asked();
+    uint64_t operation = late->operation;
+
+    (void)state;
+    late->until = deadline_in(-1);
+    assert_ptr_equal(pending_find(&whole, other->operation), other);
+    assert_true(ct_is_zero(BYTES_OF(secrets.pending_key[late - whole.pending])));
+    assert_false(ct_is_zero(BYTES_OF(secrets.pending_key[other - whole.pending])));
+    assert_null(pending_find(&whole, operation));
+    pending_drop_all(&whole);
+    assert_true(ct_is_zero(BYTES_OF(secrets.pending_key)));
+}
+
 static void no_time_before_a_document(void **state)
 {
     struct clock clock = { 0 };
@@ -150,6 +223,10 @@ int main(void)
         cmocka_unit_test_setup(puts_and_finds, fresh),
         cmocka_unit_test_setup(same_id_replaces_nothing, fresh),
         cmocka_unit_test_setup(full, fresh),
+        cmocka_unit_test_setup(pending_of_its_number, fresh_pending),
+        cmocka_unit_test_setup(pending_never_asked, fresh_pending),
+        cmocka_unit_test_setup(pending_oldest_gives_way, fresh_pending),
+        cmocka_unit_test_setup(pending_too_late, fresh_pending),
         cmocka_unit_test(no_time_before_a_document),
         cmocka_unit_test(forward_only),
         cmocka_unit_test(counts_on),
