@@ -1,6 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// Administrators and k of n: what the manifest admits, floors and disables, sealing and unsealing,
-// and keysets that no single CMK opens and no single CMK's loss destroys.
+// Administrators: what the manifest admits, floors and disables, sealing and unsealing.
 #include "vaulthost.h"
 
 #include "base/hex.h"
@@ -386,76 +385,6 @@ static void test_seal_without_administrators(void **context)
                      ERR_MALFORMED);
 }
 
-// Opens a 2-of-3 keyset while the CMKs whose bits are set answer.
-static enum err_code open_with(struct bytes record, unsigned available)
-{
-    struct vaulthost_answer answer = vaulthost_call(&host, MSG_KEYSET_OPEN, record);
-
-    while (answer.verdict.code == ERR_NONE) {
-        struct msg_step step = vaulthost_step(&answer);
-        uint8_t operation[8];
-        struct wr wr = WR_OF(operation);
-        unsigned cmk = bytes_equal_str(step.cmk, VAULTHOST_ARN)     ? 1
-                       : bytes_equal_str(step.cmk, VAULTHOST_ARN_2) ? 2
-                                                                    : 4;
-
-        if (step.kind == MSG_STEP_DONE)
-            return ERR_NONE;
-        wr_u64(&wr, step.operation);
-        answer = available & cmk ? vaulthost_kms(&host, &step)
-                                 : vaulthost_call(&host, MSG_KMS_FAILED, wr_done(&wr));
-    }
-    return (enum err_code)answer.verdict.code;
-}
-
-static void test_two_of_three(void **context)
-{
-    static uint8_t record[KEYSET_BYTES_MAX];
-    uint8_t entry[MANIFEST_KEYSET_BYTES];
-    struct seckey data_key[3];
-    size_t n;
-
-    options = (struct vaulthost_options) { .deployment = 1, .k = 2, .n = 3 };
-    must(vaulthost_call(&host, MSG_CONFIGURE, vaulthost_config_of(&options)).verdict.code == 0);
-    n = keyset_create(record, entry);
-    for (unsigned available = 0; available < 8; available++) {
-        bool enough = available == 3 || available >= 5;
-        enum err_code code = open_with(bytes_of(record, n), available);
-
-        assert_int_equal(code, enough ? ERR_NONE : ERR_KMS);
-        if (!enough)
-            continue;
-        // The vault keeps it open: a fresh one for the next combination.
-        memcpy(data_key, host.data_key, sizeof(data_key));
-        stop(context);
-        start(context);
-        memcpy(host.data_key, data_key, sizeof(data_key));
-        host.data_keys = ARRAY_LEN(data_key);
-        must(vaulthost_call(&host, MSG_CONFIGURE, vaulthost_config_of(&options)).verdict.code == 0);
-    }
-}
-
-static void test_failed_calls(void **context)
-{
-    static const uint8_t none[8];
-    uint8_t operation[8];
-    struct wr wr = WR_OF(operation);
-    struct vaulthost_answer answer;
-    struct msg_step step;
-
-    (void)context;
-    vaulthost_configure(&host, 1);
-    assert_int_equal(vaulthost_call(&host, MSG_KMS_FAILED, BYTES_OF(none)).verdict.code,
-                     ERR_NOT_FOUND);
-    assert_int_equal(vaulthost_call(&host, MSG_KMS_FAILED, BYTES_LIT("x")).verdict.code,
-                     ERR_MALFORMED);
-    answer = vaulthost_call(&host, MSG_KEYSET_CREATE, BYTES_LIT("\x04main\x00"));
-    step = vaulthost_step(&answer);
-    wr_u64(&wr, step.operation);
-    assert_int_equal(vaulthost_call(&host, MSG_KMS_FAILED, wr_done(&wr)).verdict.code, ERR_KMS);
-    assert_int_equal(vaulthost_kms(&host, &step).verdict.code, ERR_NOT_FOUND);
-}
-
 int main(int argc, char **argv)
 {
     static const struct CMUnitTest tests[] = {
@@ -465,8 +394,6 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_seal_and_unseal, start_with_admins, stop),
         cmocka_unit_test_setup_teardown(test_seal_forgets_its_own_keys, start_with_admins, stop),
         cmocka_unit_test_setup_teardown(test_seal_without_administrators, start, stop),
-        cmocka_unit_test_setup_teardown(test_two_of_three, start, stop),
-        cmocka_unit_test_setup_teardown(test_failed_calls, start, stop),
     };
 
     vaulthost_main(argc, argv);
