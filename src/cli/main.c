@@ -15,7 +15,8 @@ static enum cli_exit exit_of(struct err err)
 {
     if (cli.is_usage)
         return CLI_USAGE;
-    if (err.code == ERR_UNREACHABLE || err.code == ERR_TIMEOUT || err.code == ERR_CLOSED)
+    if (err.code == ERR_UNREACHABLE || err.code == ERR_TIMEOUT || err.code == ERR_CLOSED ||
+        err.code == ERR_PHASE)
         return CLI_UNREACHABLE;
     if (err.code == ERR_UNTRUSTED || cli.exit == CLI_UNVERIFIED)
         return CLI_UNVERIFIED;

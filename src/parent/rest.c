@@ -115,10 +115,26 @@ static void rest_add_field(struct server_response *response, const char *name, c
     response->field[response->fields++] = (struct http_field) { bytes_str(name), bytes_str(value) };
 }
 
+// The enclave's words about its phase are for its own client, who is cloisterd: what stands in the
+// way is what a client of REST can use.
+static void rest_say_not_ready(struct rest_call *call)
+{
+    struct supervise_view view;
+
+    supervise_look(call->rest->supervise, &view);
+    if (view.ready)
+        return;
+    detail_set(&call->detail, "the enclave is not ready: ",
+               bytes_str(view.problem[0] ? view.problem : "it is being set up"));
+}
+
 static void rest_answer_error(struct rest_call *call, struct err err)
 {
     struct server_response *response = call->response;
     struct jw jw;
+
+    if (err.code == ERR_PHASE && call->rest->supervise)
+        rest_say_not_ready(call);
 
     response->status = rest_call_status_of(err.code);
     response->body.len = 0;
