@@ -38,6 +38,7 @@ void receipt_write_status(struct wr *wr, const struct receipt_status *status)
     wr_u64(wr, status->sequence);
     wr_bytes(wr, BYTES_OF(status->audit_head));
     wr_u64(wr, status->manifest_serial);
+    wr_u32(wr, status->seals);
     wr_u8(wr, status->anchor);
 }
 
@@ -143,6 +144,7 @@ struct err receipt_read_status(struct receipt_status *out, struct bytes user_dat
     out->sequence = rd_u64(&rd);
     rd_copy(&rd, out->audit_head, sizeof(out->audit_head));
     out->manifest_serial = rd_u64(&rd);
+    out->seals = rd_u32(&rd);
     out->anchor = rd_u8(&rd);
     TRY(rd_end(&rd));
     ENSURE(unconfigured ? out->phase == PHASE_UNCONFIGURED

@@ -29,6 +29,7 @@ struct receipt_status {
     uint64_t sequence;
     uint8_t audit_head[32];
     uint64_t manifest_serial; // 0: none
+    uint32_t seals;           // of this boot: what an approval to unseal names
     uint8_t anchor;           // enum config_anchor
 };
 
@@ -40,7 +41,7 @@ void receipt_write_keyset(struct wr *wr, struct bytes keyset_public);
 // user_data of `attestation`: TAG_STATUS or TAG_UNCONFIGURED || 0 || status fields.
 void receipt_write_status(struct wr *wr, const struct receipt_status *status);
 
-// The tag of user_data, one of proto/tag.h's four for documents; NULL when it is none of them.
+// The tag of user_data, one of proto/tag.h's five for documents; NULL when it is none of them.
 const char *receipt_tag(struct bytes user_data);
 // Reads user_data of a status document, under the tag that belongs to its phase. ERR_UNTRUSTED when
 // it is another document's.

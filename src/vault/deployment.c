@@ -179,6 +179,7 @@ struct err deployment_attestation(struct turn *turn)
         .boot = state->boot,
         .sequence = state->sequence,
         .manifest_serial = state->manifest.serial,
+        .seals = state->seals,
         .anchor = CONFIG_ANCHOR_NONE,
     };
 

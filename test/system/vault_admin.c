@@ -282,6 +282,18 @@ static enum err_code unseal(uint32_t seals, unsigned who)
     return (enum err_code)vaulthost_call(&host, MSG_UNSEAL, wr_done(&wr)).verdict.code;
 }
 
+// How often this boot was sealed, as the security module signs it.
+static uint32_t attested_seals(void)
+{
+    static struct attest attest;
+    struct vaulthost_answer answer = vaulthost_call(&host, MSG_ATTESTATION, BYTES_LIT("\0"));
+    struct receipt_status status;
+
+    must(answer.verdict.code == 0 && !attest_parse(&attest, answer.result).code);
+    must(!receipt_read_status(&status, attest.user_data).code);
+    return status.seals;
+}
+
 static void test_seal_and_unseal(void **context)
 {
     static uint8_t keyset[KEYSET_BYTES_MAX];
@@ -297,6 +309,7 @@ static void test_seal_and_unseal(void **context)
     assert_int_equal(vaulthost_call(&host, MSG_SEAL, BYTES_NONE).verdict.code, ERR_NONE);
     assert_int_equal(status_now().phase, PHASE_SEALED);
     assert_int_equal(status_now().keysets_open, 0);
+    assert_int_equal(attested_seals(), 1);
     assert_int_equal(keyset_open(bytes_of(keyset, n)), ERR_PHASE);
     assert_int_equal(vaulthost_call(&host, MSG_SEAL, BYTES_NONE).verdict.code, ERR_PHASE);
     assert_int_equal(unseal(1, 1), ERR_DENIED);

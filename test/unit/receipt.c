@@ -233,6 +233,8 @@ static struct bytes status_document(uint8_t phase, size_t cut)
                                      .boot = { { 7 } },
                                      .sequence = 8,
                                      .audit_head = { 9 },
+                                     .manifest_serial = 10,
+                                     .seals = 11,
                                      .anchor = CONFIG_ANCHOR_NONE };
     struct wr wr = WR_OF(user_data_buf);
     struct documents_fields fields = { .nonce = BYTES_LIT("nonce") };
@@ -254,6 +256,8 @@ static void status_documents(void **state)
     assert_int_equal(status.boot.b[0], 7);
     assert_int_equal(status.sequence, 8);
     assert_int_equal(status.audit_head[0], 9);
+    assert_int_equal(status.manifest_serial, 10);
+    assert_int_equal(status.seals, 11);
     expect_ok("unconfigured", receipt_check_status(&trust, status_document(PHASE_UNCONFIGURED, 0),
                                                    BYTES_LIT("nonce"), now, &status));
     assert_int_equal(status.phase, PHASE_UNCONFIGURED);
