@@ -208,7 +208,7 @@ static FALLIBLE check_network(const struct config *config, size_t at)
     return OK;
 }
 
-// An operator who reads "hostile-parent" or an administrator's key in a measured configuration
+// An operator who reads "hostile-parent" or a recovery key in a measured configuration
 // relies on it. Better no enclave than one that ignores it.
 static FALLIBLE check_enforced(const struct config *config)
 {

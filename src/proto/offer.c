@@ -42,6 +42,8 @@ struct err offer_check(const struct receipt_trust *trust, struct bytes document,
     struct wr wr = WR_OF(user_data);
     struct attest doc;
 
+    ENSURE(trust->pcr16, ERR_UNTRUSTED,
+           "configuration: a key is sealed only to one that its owner knows");
     TRY(attest_verify(&doc, document, trust->root_der, now_ms, trust->allow_debug));
     TRY(attest_fresh(&doc, now_ms));
     TRY(receipt_check_document(trust, document, nonce, &doc));

@@ -21,7 +21,10 @@ void offer_write_user_data(struct wr *wr, const uint8_t digest[static 32]);
 void offer_write_terms(struct wr *wr, const struct offer_terms *terms);
 // HPKE's info: TAG_IMPORT || 0.
 struct bytes offer_info(void);
-// Verifies the offer: a live document of this image and configuration that names this public key
-// and these terms. ERR_UNTRUSTED, ERR_EXPIRED.
+// Verifies the offer: a live document of this image and configuration (`trust->pcr16` must be
+// there: anybody can give the genuine program a configuration of his own) that names this public
+// key and these terms. It does not say whether their keyset is one to trust: a front that was taken
+// over can play KMS for a keyset that it makes itself, so the caller compares the id with one that
+// it knows. ERR_UNTRUSTED, ERR_EXPIRED.
 FALLIBLE offer_check(const struct receipt_trust *trust, struct bytes document, struct bytes nonce,
                      uint64_t now_ms, const uint8_t digest[static 32]);

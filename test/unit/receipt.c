@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// proto/receipt.h against documents of the emulated NSM: each thing that a verifier compares is
-// wrong once.
+// proto/receipt.h and proto/offer.h against documents of the emulated NSM: each thing that a
+// verifier compares is wrong once.
 #include "proto/receipt.h"
 
 #include <setjmp.h>
@@ -14,6 +14,7 @@
 #include "crypto/openssl/sha2.h"
 #include "documents.h"
 #include "emu_scene.h"
+#include "proto/offer.h"
 #include "proto/policy.h"
 #include "proto/tag.h"
 
@@ -297,13 +298,73 @@ static void status_refusals(void **state)
     assert_null(receipt_tag(BYTES_LIT(TAG_STATUS "\x01")));
 }
 
+// An offer of the terms whose digest this is.
+static struct bytes offer_document(const uint8_t terms[static 32], size_t cut)
+{
+    struct wr wr = WR_OF(user_data_buf);
+    struct documents_fields fields = { .nonce = BYTES_LIT("nonce") };
+
+    offer_write_user_data(&wr, terms);
+    fields.user_data = bytes_take(wr_done(&wr), wr.len - cut);
+    return documents_make(dev, doc_buf, &fields);
+}
+
+// Each of the terms, and the key, makes another digest.
+static void offer_digests(void **state)
+{
+    uint8_t all[32 + sizeof(struct offer_terms)] = { 0 }, seen[sizeof(all) + 1][32];
+    struct offer_terms terms;
+
+    (void)state;
+    for (size_t i = 0; i <= sizeof(all); i++) {
+        memset(all, 0, sizeof(all));
+        if (i < sizeof(all))
+            all[i] = 1;
+        memcpy(&terms, all + 32, sizeof(terms));
+        offer_digest(seen[i], all, &terms);
+        for (size_t j = 0; j < i; j++)
+            assert_memory_not_equal(seen[i], seen[j], 32);
+    }
+}
+
+static void offers(void **state)
+{
+    static const uint8_t terms[32] = { 1 }, others[32] = { 2 };
+    struct receipt_trust any = trust;
+    struct record record = sample();
+    struct documents_fields fields = { .nonce = BYTES_LIT("nonce") };
+    struct bytes nonce = fields.nonce, document = offer_document(terms, 0);
+    uint64_t now = now_ms();
+
+    (void)state;
+    expect_ok("offer", offer_check(&trust, document, nonce, now, terms));
+    expect_err("other terms", offer_check(&trust, document, nonce, now, others), ERR_UNTRUSTED,
+               "terms");
+    expect_err("old", offer_check(&trust, document, nonce, now + 301000, terms), ERR_EXPIRED, NULL);
+    expect_err("replayed", offer_check(&trust, document, BYTES_LIT("fresh"), now, terms),
+               ERR_UNTRUSTED, "nonce");
+    any.pcr16 = NULL;
+    expect_err("any configuration", offer_check(&any, document, nonce, now, terms), ERR_UNTRUSTED,
+               "configuration");
+    any = trust;
+    any.pcr0_len = 0;
+    expect_err("no program", offer_check(&any, document, nonce, now, terms), ERR_UNTRUSTED, "PCR0");
+    expect_err("cut", offer_check(&trust, offer_document(terms, 1), nonce, now, terms),
+               ERR_UNTRUSTED, "terms");
+    fields.user_data = receipt_data(&record);
+    expect_err("a receipt",
+               offer_check(&trust, documents_make(dev, doc_buf, &fields), nonce, now, terms),
+               ERR_UNTRUSTED, "terms");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(record_receipts), cmocka_unit_test(record_refusals),
         cmocka_unit_test(other_enclaves),  cmocka_unit_test(other_roots_and_bytes),
         cmocka_unit_test(keyset_receipts), cmocka_unit_test(status_documents),
-        cmocka_unit_test(status_refusals),
+        cmocka_unit_test(status_refusals), cmocka_unit_test(offer_digests),
+        cmocka_unit_test(offers),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
