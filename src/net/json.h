@@ -62,7 +62,7 @@ void jw_array(struct jw *jw);
 void jw_array_end(struct jw *jw);
 // Returns `jw`, to write the value in the same line: jw_u64(jw_key(jw, "serial"), serial).
 struct jw *jw_key(struct jw *jw, const char *key);
-void jw_string(struct jw *jw, struct bytes text); // escaped; invalid UTF-8 becomes U+FFFD
+void jw_string(struct jw *jw, struct bytes text); // escaped; invalid UTF-8 and NUL: U+FFFD
 void jw_cstring(struct jw *jw, const char *text);
 void jw_hex(struct jw *jw, struct bytes b);    // "0x..."
 void jw_digits(struct jw *jw, struct bytes b); // hex digits without 0x

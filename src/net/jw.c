@@ -75,7 +75,8 @@ static size_t jw_character(struct wr *wr, struct bytes text)
     size_t n = json_utf8_len(text);
     uint8_t c = text.p[0];
 
-    if (n == 0) {
+    // NUL goes the same way: json_parse refuses it, and so do many readers.
+    if (n == 0 || c == 0) {
         wr_str(wr, "\xef\xbf\xbd"); // U+FFFD
         return 1;
     }
