@@ -25,14 +25,17 @@ FUZZ_BODY(keyset_create)
 FUZZ_BODY(step)
 FUZZ_BODY(kms_answer)
 FUZZ_BODY(account_create)
+FUZZ_BODY(import_ready)
+FUZZ_BODY(import_finish)
 FUZZ_BODY(created)
 FUZZ_BODY(account)
 FUZZ_BODY(sign_tx)
 FUZZ_BODY(signed)
 
 static bool (*const readers[])(struct bytes body, struct wr *wr) = {
-    fuzz_status,  fuzz_keyset_create, fuzz_step,    fuzz_kms_answer, fuzz_account_create,
-    fuzz_created, fuzz_account,       fuzz_sign_tx, fuzz_signed,
+    fuzz_status,         fuzz_keyset_create, fuzz_step,          fuzz_kms_answer,
+    fuzz_account_create, fuzz_import_ready,  fuzz_import_finish, fuzz_created,
+    fuzz_account,        fuzz_sign_tx,       fuzz_signed,
 };
 
 static void fuzz_body(struct bytes body)

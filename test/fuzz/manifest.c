@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: Apache-2.0
+// What administrators sign and how: manifests ('m'), signed manifests ('s'), lists of approvals
+// ('a'), DER signatures ('d'). What is read is written as the very same bytes again.
+#include "fuzz.h"
+
+#include "crypto/dersig.h"
+#include "proto/approval.h"
+#include "proto/manifest.h"
+
+#define OUT_MAX    65536
+#define SCALAR_MAX 48
+
+static uint8_t out[OUT_MAX];
+
+static void fuzz_manifest(struct bytes in)
+{
+    struct wr wr = WR_OF(out);
+    struct manifest manifest;
+    uint8_t digest[32] = { 0 };
+    struct id id = { 0 };
+
+    if (manifest_read(&manifest, in).code)
+        return;
+    must(manifest.serial > 0);
+    manifest_write(&wr, &manifest);
+    must(bytes_equal(wr_done(&wr), in));
+    (void)manifest_admits(&manifest, &id, digest);
+    (void)manifest_floor(&manifest, &id);
+    (void)manifest_disables(&manifest, &id);
+}
+
+static void fuzz_signed(struct bytes in)
+{
+    struct wr wr = WR_OF(out);
+    struct manifest_signed m;
+
+    if (manifest_signed_read(&m, in).code)
+        return;
+    manifest_signed_write(&wr, &m);
+    must(bytes_equal(wr_done(&wr), in));
+    fuzz_manifest(m.manifest);
+}
+
+static void fuzz_approvals(struct bytes in)
+{
+    struct rd rd = rd_of(in);
+    struct bytes entries = approval_read_list(&rd);
+    struct wr wr = WR_OF(out);
+
+    if (rd_end(&rd).code)
+        return;
+    approval_write_list(&wr, entries);
+    must(bytes_equal(wr_done(&wr), in));
+}
+
+static void fuzz_der(struct bytes in)
+{
+    static const size_t scalars[] = { 32, SCALAR_MAX };
+    uint8_t raw[2 * SCALAR_MAX];
+
+    for (size_t i = 0; i < ARRAY_LEN(scalars); i++) {
+        struct wr wr = WR_OF(out);
+
+        if (dersig_read(raw, scalars[i], in).code)
+            continue;
+        dersig_write(&wr, bytes_of(raw, 2 * scalars[i]));
+        must(bytes_equal(wr_done(&wr), in));
+    }
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    struct bytes in = bytes_skip(bytes_of(data, n), 1);
+
+    if (n == 0 || n > OUT_MAX)
+        return 0;
+    if (data[0] == 'm')
+        fuzz_manifest(in);
+    else if (data[0] == 's')
+        fuzz_signed(in);
+    else if (data[0] == 'a')
+        fuzz_approvals(in);
+    else if (data[0] == 'd')
+        fuzz_der(in);
+    return 0;
+}

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: Apache-2.0
+// parent/rest.h: requests as they stand on the wire, head and body, against a real store with one
+// account in it, an enclave that is not there and a node that refuses. Each answer is JSON with a
+// status of PROTOCOL.md.
+#include "fuzz.h"
+
+#include "net/json.h"
+#include "parent/broadcast.h"
+#include "parent/log.h"
+#include "parent/rest.h"
+#include "parent/store_account.h"
+
+#include <stdlib.h>
+#include <unistd.h>
+
+#define ACCOUNT   "0123456789abcdef0123456789abcdef"
+#define NOBODY    "http://127.0.0.1:1"
+#define NODES     4096
+#define INPUT_MAX (64U << 10)
+
+static struct rest rest;
+static struct config config;
+static uint8_t config_bytes[64];
+
+static void add_account(void)
+{
+    struct store_keyset keyset = { .id = ACCOUNT,
+                                   .name = "main",
+                                   .created_ms = 1800000000000,
+                                   .record = BYTES_LIT("record"),
+                                   .receipt = BYTES_LIT("receipt") };
+    struct store_account account = {
+        .id = ACCOUNT,
+        .user = "alice",
+        .name = "main",
+        .keyset = ACCOUNT,
+        .address = "0x9858EfFD232B4033E47d90003D41EC34EcaEda94",
+        .policy = "unrestricted",
+        .created_ms = 1800000000000,
+        .record = BYTES_LIT("record"),
+        .receipt = BYTES_LIT("receipt"),
+        .nonce = BYTES_LIT("nonce"),
+    };
+
+    fuzz_ok(store_add_keyset(rest.store, &keyset));
+    fuzz_ok(store_account_add(rest.store, &account));
+}
+
+static void open_store(void)
+{
+    char dir[] = "/tmp/fuzz-rest-XXXXXX", path[64];
+    static const char *const left[] = { "", "-wal", "-shm" };
+
+    must(mkdtemp(dir) != NULL);
+    (void)snprintf(path, sizeof(path), "%s/store", dir);
+    fuzz_ok(store_open(&rest.store, path));
+    // It stays open; its names need not outlive this program.
+    for (size_t i = 0; i < ARRAY_LEN(left); i++) {
+        (void)snprintf(path, sizeof(path), "%s/store%s", dir, left[i]);
+        (void)unlink(path);
+    }
+    (void)rmdir(dir);
+}
+
+static void start(void)
+{
+    const struct addr nowhere = { .kind = ADDR_UNIX, .host = "/nonexistent/enclave" };
+    struct supervise_options look = { .imds = NOBODY, .role = "" };
+    struct broadcast_options send = { .node = NOBODY };
+
+    log_set_level(LOG_ERROR);
+    config.networks = config.keysets = 1;
+    config.network[0] = (struct config_network) { BYTES_LIT("dev"), 31337 };
+    config.keyset[0].name = BYTES_LIT("main");
+    open_store();
+    add_account();
+    fuzz_ok(enclave_link_new(&rest.link, &nowhere));
+    look.link = send.link = rest.link;
+    look.store = send.store = rest.store;
+    look.config = send.config = rest.config = &config;
+    look.configuration = BYTES_OF(config_bytes);
+    fuzz_ok(supervise_start(&rest.supervise, &look));
+    fuzz_ok(broadcast_new(&rest.broadcast, &send));
+    rest.version = "test";
+    rest.token = BYTES_LIT("t");
+}
+
+static bool status_is_known(unsigned status)
+{
+    static const unsigned known[] = { 200, 201, 400, 401, 403, 404, 409, 413, 502, 503, 504 };
+
+    for (size_t i = 0; i < ARRAY_LEN(known); i++)
+        if (known[i] == status)
+            return true;
+    return false;
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    static uint8_t answer[REST_RESPONSE_MAX];
+    static struct json nodes[NODES];
+    static struct http_head head;
+    struct server_request request = { .head = &head, .context = &rest };
+    struct server_response response = { .body = WR_OF(answer) };
+    const struct json *root;
+    size_t head_len = 0;
+
+    if (!rest.store)
+        start();
+    if (n > INPUT_MAX || http_parse_request(&head, &head_len, bytes_of(data, n)).code ||
+        head_len == 0)
+        return 0;
+    request.body = bytes_of(data + head_len, n - head_len);
+    rest_handle(&request, &response);
+    must(status_is_known(response.status) && !response.body.bad);
+    fuzz_ok(json_parse(&root, nodes, NODES, answer, response.body.len));
+    must((response.status >= 400) == (json_get(root, "error") != NULL) ||
+         response.status == 503); // healthz answers 503 with its status
+    return 0;
+}

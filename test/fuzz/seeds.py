@@ -1,0 +1,277 @@
+#!/usr/bin/env python3
+# SPDX-License-Identifier: Apache-2.0
+"""Writes the hand-made inputs of test/fuzz/corpus that are easier to describe than to type.
+
+Deterministic: running it again changes nothing. It never removes a file: inputs that a campaign
+found and somebody kept stand beside these.
+"""
+import os
+
+CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'corpus')
+ARN = 'arn:aws:kms:eu-west-1:111122223333:key/12345678-1234-1234-1234-123456789012'
+ID = '0123456789abcdef0123456789abcdef'
+TO = '0x3535353535353535353535353535353535353535'
+LEGACY = ('{"chainId":1,"nonce":9,"gas":21000,"gasPrice":"20000000000","to":"%s",'
+          '"value":"1000000000000000000"}' % TO)
+FEES = ('{"type":2,"chainId":"0x1","nonce":"0","gas":"0x5208","to":null,"value":0,'
+        '"maxFeePerGas":"3","maxPriorityFeePerGas":1,"data":"0x00ff",'
+        '"accessList":[{"address":"%s","storageKeys":["0x%s"]}]}' % (TO, '11' * 32))
+
+
+def write(target, name, content):
+    folder = os.path.join(CORPUS, target)
+    os.makedirs(folder, exist_ok=True)
+    with open(os.path.join(folder, name), 'wb') as f:
+        f.write(content.encode() if isinstance(content, str) else content)
+
+
+def be(n, size):
+    return n.to_bytes(size, 'big')
+
+
+def var16(b):
+    return be(len(b), 2) + b
+
+
+# -- control: phase, what the vault says (kind, var16)..., lines -------------------------------
+
+def said(*answers):
+    return var16(b''.join(bytes([kind]) + var16(body) for kind, body in answers))
+
+
+def step(kind, blob=b'', record=b''):
+    return (bytes([kind]) + be(7, 8) + var16(ARN.encode()) + b'\x04main' + var16(blob) +
+            var16(b'document') + b'\x11' * 16 + var16(record))
+
+
+def status(phase):
+    return (bytes([phase]) + b'\xb0' * 16 + be(1800000000000, 8) + be(3, 8) + b'\xab' * 32 +
+            b'\x00' * 48 + be(1, 4) + be(4096, 4) + be(1, 8) + be(0, 4) + b'\x01' + b'\x11' * 16 + b'\x04main')
+
+
+def record():
+    policy, authorisers = b'\x00\x01\x01', b'\x00\x01\x00'
+    return (b'\x00\x01' + b'\xd1' * 16 + b'\x11' * 16 + b'\x22' * 16 + b'\x01\x01' +
+            b'\x21\x02' + b'\x33' * 32 + b'\x44' * 32 + b'\x55' * 32 + b'\x01' + be(1, 4) +
+            be(1800000000000, 8) + var16(policy) + var16(authorisers) + var16(b'\x66' * 60))
+
+
+def control():
+    def one(name, phase, answers, *lines):
+        write('control', name, bytes([phase]) + said(*answers) + '\n'.join(lines).encode())
+
+    signed = b'\x77' * 20 + b'\x01' * 64 + b'\x00'
+    one('hello', 0, [], '{"method":"hello","params":{"protocol":[2,1]}}', '{"id":"a","method":"x"}')
+    one('status', 2, [(0, status(4))], '{"id":1,"method":"status"}')
+    one('configure', 0, [(0, b''), (0, status(2))],
+        '{"method":"configure","params":{"config_b64":"AAEC"}}')
+    one('credentials', 1, [], '{"method":"set_credentials","params":{"aws_access_key_id":"AKIA",'
+        '"aws_secret_access_key":"s","aws_session_token":"t","expiration":"2027-06-01T00:00:00Z"}}')
+    one('keyset', 1, [(0, step(1)), (0, step(0, b'', b'record'))],
+        '{"id":"k","method":"keyset.create","params":{"name":"main","nonce":"0xaa"}}')
+    one('keyset-open', 2, [(0, step(2, b'blob'))],
+        '{"method":"keyset.open","params":{"record_b64":"AAEC"}}')
+    one('account', 2, [(0, var16(record()) + var16(b'receipt'))],
+        '{"id":2,"method":"account.create","params":{"keyset":"%s","unrestricted":true}}' % ID)
+    one('account-open', 2, [(0, b'\x22' * 16 + b'\x77' * 20)],
+        '{"id":3,"method":"account.open","params":{"record_b64":"AAEC"}}')
+    one('sign', 2, [(0, signed)], '{"id":4,"method":"sign_transaction","params":{"account":"%s",'
+        '"tx":%s}}' % (ID, LEGACY))
+    one('sign-fees', 2, [(0, signed)], '{"method":"sign_transaction","params":{"record_b64":"AAEC",'
+        '"tx":%s}}' % FEES)
+    one('refused', 2, [(1, b'\x05no'), (2, b'\x00\x00\x00')],
+        '{"method":"attestation","params":{"nonce":"0x00"}}', '{"id":9,"method":"attestation"}')
+    write('control', 'raw', b'\x06\x00\x00' + var16(b'')[:1] + b'\x00\x00\x12{"method":"hello"}')
+
+
+# -- vault: phase, then (kind, var8 changes)... -------------------------------------------------
+
+def vault():
+    def one(name, phase, *messages):
+        write('vault', name, bytes([phase]) + b''.join(
+            bytes([kind, len(data)]) + data for kind, data in messages))
+
+    one('unconfigured', 0, (0, b''), (11, b''), (1, b''), (2, b''))
+    one('open', 1, (4, b''), (6, b''), (7, b''), (0, b''))
+    one('create', 1, (3, b''), (5, b''), (6, b''))
+    one('ready', 2, (0, b''), (8, b''), (9, b''), (10, b''))
+    one('changed', 2, (8, b'\x00\x20\x01'), (9, b'\x00\x60\x01'), (10, b'\x00\x00\x01\x05'))
+    one('import', 2, (16, b''), (17, b''), (17, b''))
+    one('governed', 3, (13, b''), (14, b''), (0, b''), (15, b''), (4, b''), (6, b''), (9, b''))
+    one('failed', 1, (3, b''), (12, b''), (5, b''))
+    one('manifest', 3, (13, b'\x00\x20\x01'), (13, b'\x00\x90\x01'), (9, b''))
+    one('literal', 2, (0x8b, b'\x04\xaa\xbb\xcc\xdd'), (31, b'\x00\x0bbody'), (0x84, record()[:99]))
+
+
+# -- documents, envelopes -----------------------------------------------------------------------
+
+def head(major, n):
+    if n < 24:
+        return bytes([major << 5 | n])
+    for info, size in ((24, 1), (25, 2), (26, 4), (27, 8)):
+        if n < 1 << (8 * size):
+            return bytes([major << 5 | info]) + be(n, size)
+    raise ValueError(n)
+
+
+def cbor(value):
+    if value is None:
+        return b'\xf6'
+    if isinstance(value, bool):
+        return b'\xf5' if value else b'\xf4'
+    if isinstance(value, int):
+        return head(0, value) if value >= 0 else head(1, -1 - value)
+    if isinstance(value, bytes):
+        return head(2, len(value)) + value
+    if isinstance(value, str):
+        return head(3, len(value)) + value.encode()
+    if isinstance(value, list):
+        return head(4, len(value)) + b''.join(map(cbor, value))
+    return head(5, len(value)) + b''.join(cbor(k) + cbor(v) for k, v in value.items())
+
+
+def attest():
+    fields = {'module_id': 'i-0123456789abcdef0-enc0123456789abcdef', 'digest': 'SHA384',
+              'timestamp': 1800000000000, 'pcrs': {i: bytes([i]) * 48 for i in (0, 3, 16)},
+              'certificate': b'0leaf', 'cabundle': [b'0root', b'0mid'], 'public_key': None,
+              'user_data': b'user', 'nonce': b'nonce'}
+    payload = cbor(fields)
+    document = cbor([b'\xa1\x01\x38\x22', {}, payload, b'\x01' * 96])
+    open_map = b'\xbf' + payload[1:] + b'\xff'
+    write('attest', 'document', b'r' + document)
+    write('attest', 'cose', b'c' + document)
+    write('attest', 'cose-tagged', b'c\xd2' + document)
+    write('attest', 'payload', b'p' + payload)
+    write('attest', 'payload-open', b'p' + open_map)
+    write('attest', 'verify', b'v')
+    write('attest', 'verify-signature', b'v\x11\x20\x01')
+    write('attest', 'verify-payload', b'v\x00\x30\x80')
+    write('x509', 'genuine', b'\x00')
+    write('x509', 'changed', b'\x03\x00\x40\x01')
+    write('x509', 'signature', b'\x02\x02\x30\x01')
+    write('x509', 'nothing', b'\x07\x30\x03\x02\x01\x00')
+
+
+def der(tag, content):
+    n = len(content)
+    size = bytes([n]) if n < 128 else b'\x81' + be(n, 1) if n < 256 else b'\x82' + be(n, 2)
+    return bytes([tag]) + size + content
+
+
+def cms():
+    sha256 = der(0x30, bytes.fromhex('0609608648016503040201') + b'\x05\x00')
+    mgf = der(0x30, bytes.fromhex('06092a864886f70d010108') + sha256)
+    oaep = der(0x30, bytes.fromhex('06092a864886f70d010107') +
+               der(0x30, der(0xa0, sha256) + der(0xa1, mgf)))
+    info = der(0x30, b'\x02\x01\x02' + der(0x80, b'\x55' * 20) + oaep + der(4, b'\x66' * 256))
+    start = (b'\x30\x80' + der(6, bytes.fromhex('2a864886f70d010703')) + b'\xa0\x80\x30\x80' +
+             b'\x02\x01\x02' + der(0x31, info) + b'\x30\x80' +
+             der(6, bytes.fromhex('2a864886f70d010701')) +
+             der(0x30, der(6, bytes.fromhex('60864801650304012a')) + der(4, b'\x77' * 16)))
+    end = b'\x00\x00' * 4
+    write('cms', 'whole', b'r' + start + der(0x80, b'\x88' * 48) + end)
+    write('cms', 'chunks', b'r' + start + b'\xa0\x80' + der(4, b'\x88' * 40) + der(4, b'\x88' * 8) +
+          b'\x00\x00' + end)
+    write('cms', 'open', b'v')
+    write('cms', 'open-changed', b'v\x00\xf0\x01')
+
+
+# -- what administrators sign -------------------------------------------------------------------
+
+def manifests():
+    def section(kind, *entries):
+        content = b''.join(entries)
+        return bytes([kind]) + be(len(content), 4) + content
+
+    sections = (section(1, b'\x11' * 48, b'\x12' * 48), section(2, b'\x22' * 16 + be(2, 4)),
+                section(3, b'\x33' * 16))
+    whole = (b'\x00\x01' + b'\xd1' * 16 + be(3, 8) + be(1800000000000, 8) +
+             bytes([len(sections)]) + b''.join(sections))
+    approvals = b'\x02' + b'\x00' + b'\x44' * 64 + b'\x02' + b'\x55' * 64
+    write('manifest', 'manifest', b'm' + whole)
+    write('manifest', 'empty', b'm' + whole[:34] + b'\x00')
+    write('manifest', 'signed', b's' + be(len(whole), 4) + whole + approvals)
+    write('manifest', 'approvals', b'a' + approvals)
+    write('manifest', 'der', b'd' + der(0x30, der(2, b'\x11' * 32) + der(2, b'\x00\x99' + b'\x11' * 31)))
+
+
+# -- texts --------------------------------------------------------------------------------------
+
+def texts():
+    answer = '{"CiphertextBlob":"YmxvYg==","CiphertextForRecipient":"Y21z","KeyId":"%s"%s}'
+    write('kmsjson', 'generate', 'g' + answer % (ARN, ''))
+    write('kmsjson', 'plaintext', 'g' + answer % (ARN, ',"Plaintext":"cA=="'))
+    write('kmsjson', 'decrypt', 'd{"CiphertextForRecipient":"Y21z","KeyId":"%s",'
+          '"EncryptionAlgorithm":"SYMMETRIC_DEFAULT"}' % ARN)
+    write('kmsjson', 'error', 'e{"__type":"com.amazonaws#AccessDeniedException","message":"no\\n"}')
+    write('kmsjson', 'error-2', 'e{"__type":"ThrottlingException","Message":"slow"}')
+    write('keypolicy', 'attested', '{"Version":"2012-10-17","Statement":[{"Sid":"a","Effect":'
+          '"Allow","Principal":{"AWS":"arn:aws:iam::111122223333:role/enclave"},"Action":'
+          '["kms:Decrypt","kms:GenerateDataKey"],"Resource":"*","Condition":{"StringEqualsIgnoreCase"'
+          ':{"kms:RecipientAttestation:PCR0":"01%s"}}}]}' % ('00' * 47))
+    write('keypolicy', 'denied', '{"Version":"2012-10-17","Statement":[{"Effect":"Deny","Principal":'
+          '"*","Action":"kms:*","Resource":"*","Condition":{"Null":{"kms:RecipientAttestation:'
+          'ImageSha384":"true"},"StringNotEquals":{"kms:EncryptionContext:service":["a","b"]}}}]}')
+    write('conf', 'all', 'listen = tcp://127.0.0.1:8080\ntoken_file = /etc/cloister/token\n'
+          'enclave = vsock://16:5000\nconfiguration = /etc/cloister/C.bin\nstore = /var/s.db\n'
+          'imds = http://169.254.169.254\nrole = r\nrelay_listen = vsock://any:8000\n'
+          'relay = kms.eu-west-1.amazonaws.com tcp://127.0.0.1:443\nnode = http://127.0.0.1:8545\n'
+          'log_level = debug\n')
+    write('conf', 'comment', '# nothing\n\nlisten = unix:///run/c.sock\nstore=\nwhat = x\n')
+    write('trust', 'file', 'turl = http://127.0.0.1:8080\ntoken_file = token\nkeyset = %s\n'
+          'pcr0 = %s\npcr0 = %s\nconfiguration = C.bin\n' % (ID, '00' * 48, 'ab' * 48))
+    write('trust', 'config', 'c{"version":1,"deployment":"%s","mode":"parent-trusted","slashing":'
+          '"parent-trusted","administrators":{"threshold":0,"keys":[]},"keysets":[{"name":"main",'
+          '"purpose":"accounts","threshold":1,"keys":["%s"]}],"networks":[{"name":"dev","chain_id":'
+          '31337}],"anchor":{"kind":"none"}}' % (ID, ARN))
+    for name, text in (('ether', '0.5ether'), ('gwei', '3 gwei'), ('wei', '0x3b9aca00')):
+        write('trust', name, 'a' + text)
+    for i, (name, text) in enumerate((
+            ('base64', 'AAECAw=='), ('hex', '0x00ff'), ('number', '115792089237316195'),
+            ('address', '0x9858EfFD232B4033E47d90003D41EC34EcaEda94'), ('id', ID), ('arn', ARN),
+            ('url', 'http://[::1]:80/x'), ('time', '2027-06-01T00:00:00Z'))):
+        write('text', name, bytes([i]) + text.encode())
+    write('text', 'number-hex', b'\x020x%s' % (b'f' * 64))
+    write('text', 'time-basic', b'\x0720260101T000000Z')
+    write('text', 'time-http', b'\x07Thu, 01 Jan 2026 00:00:00 GMT')
+    write('text', 'vsock', b'\x06vsock://16:5000')
+    write('text', 'unix', b'\x06unix:///run/x')
+    write('receipt', 'status', b'cloister-status-1\x00\x04' + b'\xb0' * 16 + be(3, 8) +
+          b'\xab' * 32 + be(1, 8) + b'\x00')
+    write('receipt', 'unconfigured', b'cloister-unconfigured-1\x00\x01' + b'\xb0' * 16 + be(0, 8) +
+          b'\x00' * 41)
+    write('receipt', 'account', b'cloister-receipt-1\x00' + b'\xab' * 32)
+    write('receipt', 'keyset', b'cloister-keyset-1\x00' + b'\xab' * 32)
+
+
+def http():
+    ok = 'HTTP/1.1 200 OK\r\n'
+    write('client', 'length', b'\xff' + (ok + 'Content-Length: 2\r\n\r\n{}').encode())
+    write('client', 'chunks', b'\xff' + (ok + 'Transfer-Encoding: chunked\r\n\r\n2\r\n{}\r\n0\r\n'
+                                         '\r\n').encode())
+    write('client', 'interim', b'\x01' + ('HTTP/1.1 100 Continue\r\n\r\n' + ok + 'Connection: '
+                                          'close\r\n\r\n{}').encode())
+    write('client', 'twice', b'\xff' + 2 * (ok + 'Content-Length: 2\r\n\r\n{}').encode())
+    write('client', 'none', b'\x02HTTP/1.1 204 No Content\r\n\r\n')
+
+    def rest(name, line, body=''):
+        write('rest', name, '%s HTTP/1.1\r\nHost: h\r\nAuthorization: Bearer t\r\n'
+              'Idempotency-Key: k\r\n\r\n%s' % (line, body))
+
+    rest('health', 'GET /healthz')
+    rest('status', 'GET /v1/status')
+    rest('attestation', 'GET /v1/attestation?nonce=0xaa')
+    rest('keysets', 'GET /v1/keysets')
+    rest('create', 'POST /v1/accounts', '{"user":"bob","name":"main","unrestricted":true,'
+         '"nonce":"0xaa","keyset":"main"}')
+    rest('again', 'POST /v1/accounts', '{"user":"alice","name":"main","unrestricted":true}')
+    rest('list', 'GET /v1/accounts?user=alice&limit=1&after=' + ID)
+    rest('show', 'GET /v1/accounts/' + ID)
+    rest('sign', 'POST /v1/accounts/%s/sign-transaction' % ID, '{"tx":%s}' % LEGACY)
+    rest('send', 'POST /v1/accounts/%s/send-transaction' % ID,
+         '{"tx":{"to":"%s","value":"1"},"wait_ms":1}' % TO)
+
+
+if __name__ == '__main__':
+    for part in (control, vault, attest, cms, manifests, texts, http):
+        part()

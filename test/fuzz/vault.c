@@ -1,0 +1,202 @@
+// SPDX-License-Identifier: Apache-2.0
+// The vault behind its one surface, routes_serve, at four moments: unconfigured, configured, ready,
+// and ready under an administrator; with real keys, keyset and account, and a real (emulated) NSM.
+// Whatever comes: one well-formed answer, no secret in it, no signature but over a payload that was
+// sent, and the vault goes on.
+//
+// Input: a byte that chooses the moment, then messages: a byte (low 5 bits: which valid message is
+// changed, see `kind`; bit 6: the length has 16 bits; bit 7: the bytes are the whole body), their
+// length, and bytes as fuzz_change takes them.
+#include "vault_scene.h"
+
+#include "emu/nsmdev.h"
+#include "vault/deployment.h"
+#include "vault/memory.h"
+
+#include <stdlib.h>
+
+#define MESSAGES_MAX 32U
+#define LITERAL      0x80U
+#define WIDE         0x40U
+
+// The state as it was when each phase began.
+struct moment {
+    struct state state;
+    struct keyring keyring;
+};
+
+static struct memory memory;
+static struct moment moments[4];
+static struct rsa_key *recipient; // as own_keys made them last
+static struct hpke_key *import_key;
+static struct nsmdev *devices[3]; // one of each configuration, and one of none (0)
+
+static FALLIBLE device_call(int fd, struct bytes request, uint8_t *answer, size_t cap, size_t *n)
+{
+    struct wr wr = wr_of(answer, cap);
+
+    nsmdev_answer(devices[fd], &wr, request);
+    *n = wr.len;
+    return wr_end(&wr);
+}
+
+static void device_new(unsigned which)
+{
+    static const struct nsmdev_options options = {
+        .pcrs = { .image = { 1 }, .application = { 2 }, .role = { 3 } },
+        .pki = PKI_DIR,
+        .region = "eu-west-1",
+        .instance_id = "i-00000000000000001",
+        .module_id = "i-00000000000000001-enc0000000000000001",
+    };
+
+    nsmdev_free(&devices[which]);
+    fuzz_ok(nsmdev_new(&devices[which], &options));
+}
+
+static void remember(unsigned which, int device)
+{
+    moments[which].state = state;
+    moments[which].state.nsm.fd = device;
+    moments[which].keyring = state.secret->keyring;
+}
+
+// The keys that KMS and owners seal to, the same for all moments: a seal wipes them.
+static void own_keys(void)
+{
+    static struct seckey scalar;
+    static uint8_t pem[2048];
+    static size_t len;
+
+    if (len == 0) {
+        len = make_rsa_pem(pem, sizeof(pem));
+        libcrypto_random(scalar.b, sizeof(scalar.b));
+    }
+    deployment_forget_keys(&state);
+    fuzz_ok(rsa_key_from_pem(&state.recipient, bytes_of(pem, len)));
+    fuzz_ok(rsa_key_spki(state.recipient, state.recipient_spki));
+    fuzz_ok(hpke_key_of(&state.import_key, &scalar));
+    fuzz_ok(hpke_key_public(state.import_key, state.import_public));
+    recipient = state.recipient;
+    import_key = state.import_key;
+}
+
+static void recall(unsigned which)
+{
+    pending_drop_all(&state);
+    if (state.recipient != recipient || state.import_key != import_key)
+        own_keys();
+    state = moments[which].state;
+    state.recipient = recipient;
+    state.import_key = import_key;
+    state.secret->keyring = moments[which].keyring;
+    for (size_t i = 0; i < ARRAY_LEN(state.import); i++)
+        state.import[i].until = deadline_in(60000);
+}
+
+static void print_served(void)
+{
+    (void)fprintf(stderr, "vault: %llu messages\n", served);
+}
+
+// The first two moments, and the vault's own keys.
+static void start_vault(void)
+{
+    static struct vault_env env = { .nsm_call = device_call };
+    uint8_t seed[32];
+
+    fuzz_ok(memory_init(&memory)); // the first user of libcrypto
+    libcrypto_random(seed, sizeof(seed));
+    ecdsa_init(seed);
+    for (unsigned i = 0; i < ARRAY_LEN(devices); i++)
+        device_new(i);
+    state.env = &env;
+    state.nsm = (struct nsm) { device_call, 1 };
+    state.secret = memory.secrets;
+    fuzz_ok(deployment_boot(&state));
+    own_keys();
+    remember(0, 0);
+    make_config(NULL);
+    (void)serve_valid(KIND_CONFIGURE);
+    remember(1, 1);
+}
+
+// Ready under an administrator: the same keyset, admitted by a manifest.
+static void start_governed(void)
+{
+    const struct config_key admin = make_admin();
+    struct keyring_entry open = state.secret->keyring.entry[0];
+
+    must(open.used);
+    recall(0);
+    state.nsm.fd = 2;
+    make_config(&admin);
+    (void)serve_valid(KIND_CONFIGURE);
+    make_manifest(&open);
+    make_unseal();
+    (void)serve_valid(KIND_MANIFEST);
+    (void)serve_valid(KIND_OPEN);
+    fill_operation();
+    (void)serve_valid(KIND_DECRYPTED);
+    (void)serve_valid(KIND_SIGN_RECORD);
+    remember(3, 2);
+    make_config(NULL);
+}
+
+static void start(void)
+{
+    valid[KIND_STATUS].type = MSG_STATUS;
+    valid[KIND_CONFIG].type = MSG_CONFIG;
+    valid[KIND_SEAL].type = MSG_SEAL;
+    valid[KIND_FAILED].type = MSG_KMS_FAILED;
+    valid[KIND_FAILED].n = sizeof(uint64_t);
+    valid[KIND_ATTESTATION].type = MSG_ATTESTATION;
+    valid[KIND_ATTESTATION].n = 1; // no nonce
+    start_vault();
+    make_keyset();
+    make_account();
+    make_sign(KIND_SIGN_RECORD, TX_LEGACY);
+    make_sign(KIND_SIGN_ACCOUNT, TX_FEE_MARKET);
+    make_import();
+    remember(2, 1);
+    start_governed();
+    must(atexit(print_served) == 0);
+}
+
+static void message(struct rd *rd)
+{
+    static uint8_t changed[sizeof(valid[0].body)];
+    uint8_t head = rd_u8(rd);
+    unsigned kind = head & 31U;
+    struct bytes data = head & WIDE ? rd_var16(rd, rd->left.n) : rd_var8(rd, rd->left.n);
+    struct bytes body = data;
+    uint16_t code, type = kind < KINDS ? valid[kind].type : 0;
+
+    fill_operation();
+    if (kind >= KINDS) { // any type at all
+        struct rd any = rd_of(data);
+
+        type = rd_u16(&any);
+        body = any.left;
+    } else if (!(head & LITERAL)) {
+        body =
+            fuzz_change(changed, sizeof(changed), bytes_of(valid[kind].body, valid[kind].n), data);
+    }
+    (void)serve(type, body, &code);
+}
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
+{
+    struct rd rd = rd_of(bytes_of(data, n));
+    unsigned which = rd_u8(&rd) % 4;
+
+    if (!devices[0])
+        start();
+    recall(which);
+    for (unsigned i = 0; i < MESSAGES_MAX && rd.left.n > 0; i++)
+        message(&rd);
+    must(!state.fatal);
+    if (which == 0 && state.phase != PHASE_UNCONFIGURED)
+        device_new(0); // its PCR16 is extended and locked
+    return 0;
+}
