@@ -7,14 +7,25 @@
 #include "base/fd.h"
 #include "base/must.h"
 #include "crypto/ecdsa.h"
+#include "crypto/openssl/approve.h"
+#include "crypto/openssl/hpke.h"
 #include "crypto/openssl/libcrypto.h"
 #include "crypto/selftest.h"
 #include "enclave/env.h"
 #include "eth/tx.h"
+#include "proto/approval.h"
+#include "proto/manifest.h"
+#include "proto/offer.h"
+#include "proto/policy.h"
+#include "proto/tag.h"
 #include "vault/channel.h"
 #include "vault/deployment.h"
 #include "vault/memory.h"
 
+#include <openssl/bio.h>
+#include <openssl/ec.h>
+#include <openssl/evp.h>
+#include <openssl/pem.h>
 #include <pthread.h>
 #include <setjmp.h>
 #include <stdarg.h>
@@ -120,23 +131,186 @@ static void refusals(void)
 {
     static const uint8_t none = 0;
 
-    for (uint16_t type = MSG_STATUS; type <= MSG_ATTESTATION; type++)
+    for (uint16_t type = MSG_STATUS; type <= MSG_IMPORT_FINISH; type++)
         (void)vaulthost_call(&host, type, BYTES_OF(none));
 }
 
-// Everything that the vault does, `rounds` times; its report afterwards.
-static struct report measure(unsigned rounds)
+struct admin {
+    uint8_t pem[1024], public_key[APPROVE_KEY_MAX];
+    size_t pem_len, public_len;
+    enum approve_type type;
+};
+
+static struct admin admin[CONFIG_ADMINS]; // P-256 and Ed25519 by turns
+
+static void admin_make(struct admin *a, bool p256)
+{
+    EVP_PKEY *key = p256 ? EVP_EC_gen("P-256") : EVP_PKEY_Q_keygen(NULL, NULL, "ED25519");
+    BIO *bio = BIO_new(BIO_s_mem());
+
+    must(key && bio && PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1);
+    a->pem_len = (size_t)BIO_read(bio, a->pem, sizeof(a->pem));
+    must(a->pem_len <= sizeof(a->pem));
+    must(!approve_public_pem(&a->type, a->public_key, &a->public_len, bytes_of(a->pem, a->pem_len))
+              .code);
+    BIO_free(bio);
+    EVP_PKEY_free(key);
+}
+
+static void configure_with_admins(void)
+{
+    struct vaulthost_options options = {
+        .deployment = 1, .k = 3, .n = 3, .admin_threshold = CONFIG_ADMINS, .admins = CONFIG_ADMINS
+    };
+
+    for (size_t i = 0; i < CONFIG_ADMINS; i++) {
+        admin_make(&admin[i], i % 2);
+        options.admin[i] =
+            (struct config_key) { (enum config_admin)admin[i].type,
+                                  bytes_of(admin[i].public_key, admin[i].public_len) };
+    }
+    must(vaulthost_call(&host, MSG_CONFIGURE, vaulthost_config_of(&options)).verdict.code == 0);
+}
+
+// All of them.
+static struct bytes approvals(const uint8_t message[static 32])
+{
+    static uint8_t space[CONFIG_ADMINS * APPROVAL_BYTES];
+
+    for (uint8_t i = 0; i < CONFIG_ADMINS; i++) {
+        space[i * APPROVAL_BYTES] = i;
+        must(!approve_sign_pem(space + i * APPROVAL_BYTES + 1,
+                               bytes_of(admin[i].pem, admin[i].pem_len), message)
+                  .code);
+    }
+    return BYTES_OF(space);
+}
+
+// The largest manifest: one keyset, and as many disabled accounts as there is room for.
+static void apply_largest(uint64_t serial, const uint8_t entry[static MANIFEST_KEYSET_BYTES])
+{
+    static uint8_t disabled[(MANIFEST_BYTES_MAX - 128) / 16 * 16], bytes[MANIFEST_BYTES_MAX];
+    static uint8_t body[MSG_BODY_MAX];
+    struct manifest m = { .serial = serial, .keysets = bytes_of(entry, MANIFEST_KEYSET_BYTES) };
+    struct manifest_signed whole;
+    struct wr wr = WR_OF(bytes), body_wr = WR_OF(body);
+    uint8_t message[32];
+
+    memset(m.deployment.b, 1, sizeof(m.deployment.b));
+    for (size_t i = 0; i < sizeof(disabled) / 16; i++) {
+        disabled[16 * i] = (uint8_t)(i >> 8);
+        disabled[16 * i + 1] = (uint8_t)i;
+    }
+    m.disabled = BYTES_OF(disabled);
+    manifest_write(&wr, &m);
+    whole.manifest = wr_done(&wr);
+    manifest_message(message, whole.manifest);
+    whole.signatures = approvals(message);
+    manifest_signed_write(&body_wr, &whole);
+    must(!body_wr.bad);
+    assert_int_equal(vaulthost_call(&host, MSG_MANIFEST, wr_done(&body_wr)).verdict.code, ERR_NONE);
+}
+
+// Answers every question of KMS; the last step, whose views hold until the next call.
+static struct msg_step finish(struct vaulthost_answer answer)
+{
+    struct msg_step step = vaulthost_step(&answer);
+
+    while (step.kind != MSG_STEP_DONE) {
+        answer = vaulthost_kms(&host, &step);
+        step = vaulthost_step(&answer);
+    }
+    return step;
+}
+
+// A keyset under three CMKs, admitted and opened.
+static struct id open_admitted(uint64_t serial)
+{
+    static uint8_t fields[KEYSET_BYTES_MAX];
+    uint8_t entry[MANIFEST_KEYSET_BYTES];
+    struct msg_step step =
+        finish(vaulthost_call(&host, MSG_KEYSET_CREATE, BYTES_LIT("\x04main\x00")));
+    struct bytes record = bytes_of(keyset_record, step.record.n), field;
+    struct wr wr = WR_OF(fields);
+    struct keyset keyset;
+
+    memcpy(keyset_record, step.record.p, step.record.n);
+    must(!keyset_read(&keyset, record).code);
+    keyset_write_public(&wr, &keyset);
+    field = wr_done(&wr);
+    memcpy(entry, keyset.id.b, sizeof(keyset.id.b));
+    tag_hash(entry + sizeof(keyset.id.b), TAG_KEYSET, &field, 1);
+    apply_largest(serial, entry);
+    (void)finish(vaulthost_call(&host, MSG_KEYSET_OPEN, record));
+    return keyset.id;
+}
+
+// A key that opens as an envelope and one that does not.
+static void import(const struct id *keyset)
+{
+    uint8_t body[512], plain[MSG_IMPORT_PLAIN_BYTES] = { [31] = 1 }, digest[32];
+    uint8_t cipher[MSG_IMPORT_CIPHER_BYTES];
+    struct wr wr = WR_OF(body), plain_wr = WR_OF(plain), cipher_wr = WR_OF(cipher);
+    struct msg_account_create m = { .keyset = *keyset,
+                                    .policy = BYTES_LIT("\0\1\1"),
+                                    .authorisers = BYTES_LIT("\0\1\0") };
+    struct offer_terms terms = { .keyset = *keyset };
+    struct hpke_bound bound = { .info = offer_info(), .aad = BYTES_OF(digest) };
+    struct msg_import_finish sealed = { 0 };
+    struct vaulthost_answer answer;
+    struct msg_import_ready ready;
+    struct rd rd;
+
+    msg_write_account_create(&wr, &m);
+    answer = vaulthost_call(&host, MSG_IMPORT_BEGIN, wr_done(&wr));
+    rd = rd_of(answer.result);
+    must(answer.verdict.code == 0 && !msg_read_import_ready(&ready, &rd).code);
+    memset(terms.deployment.b, 1, sizeof(terms.deployment.b));
+    sealed.account = terms.account = ready.account;
+    policy_hash(terms.policy_hash, m.policy);
+    policy_authoriser_hash(terms.authoriser_hash, m.authorisers);
+    offer_digest(digest, ready.public_key, &terms);
+    plain_wr.len = 32;
+    offer_write_terms(&plain_wr, &terms);
+    must(!hpke_seal(&cipher_wr, sealed.enc, ready.public_key, &bound, wr_done(&plain_wr)).code);
+    sealed.ciphertext = wr_done(&cipher_wr);
+    for (uint8_t damage = 2; damage-- > 0;) {
+        cipher[0] ^= damage;
+        wr.len = 0;
+        msg_write_import_finish(&wr, &sealed);
+        assert_int_equal(vaulthost_call(&host, MSG_IMPORT_FINISH, wr_done(&wr)).verdict.code,
+                         damage ? ERR_CORRUPT : ERR_NONE);
+        cipher[0] ^= damage;
+    }
+}
+
+static void seal_and_unseal(uint32_t seals)
+{
+    uint8_t body[2048], message[32];
+    struct wr wr = WR_OF(body);
+    struct vaulthost_answer answer = vaulthost_call(&host, MSG_STATUS, BYTES_NONE);
+    struct rd rd = rd_of(answer.result);
+    struct msg_status status;
+    struct id deployment;
+
+    memset(deployment.b, 1, sizeof(deployment.b));
+    must(!msg_read_status(&status, &rd).code);
+    approval_unseal_message(message, &deployment, &status.boot, seals);
+    assert_int_equal(vaulthost_call(&host, MSG_SEAL, BYTES_NONE).verdict.code, ERR_NONE);
+    approval_write_list(&wr, approvals(message));
+    assert_int_equal(vaulthost_call(&host, MSG_UNSEAL, wr_done(&wr)).verdict.code, ERR_NONE);
+}
+
+// The vault's report. `rounds` days, the first being number 1.
+static struct report measure(unsigned rounds, void (*set_up)(void), void (*day)(unsigned round))
 {
     struct report report = { 0 };
-    struct id id;
 
     vaulthost_start(&host, getenv("CLOISTER_PKI"));
-    vaulthost_configure(&host, 1);
-    for (unsigned i = 0; i < rounds; i++) {
+    set_up();
+    for (unsigned i = 1; i <= rounds; i++) {
         host.data_keys = 0;
-        (void)vaulthost_keyset(&host, keyset_record, &id);
-        if (i < CONFIG_KEYSETS - 1U)
-            sign_largest(vaulthost_account(&host, &id, account_record));
+        day(i);
         refusals();
     }
     fd_close(&host.channel);
@@ -145,11 +319,8 @@ static struct report measure(unsigned rounds)
     return report;
 }
 
-static void test_sizes(void **context)
+static void judge(struct report once, struct report often)
 {
-    struct report once = measure(1), often = measure(CONFIG_KEYSETS - 1);
-
-    (void)context;
     (void)fprintf(stderr,
                   "# stack: %llu of %u bytes; pool: %llu live, at most %llu, %llu of %u used\n",
                   (unsigned long long)often.stack, VAULT_STACK_BYTES,
@@ -162,9 +333,47 @@ static void test_sizes(void **context)
     assert_in_range(often.pool_live, 0, once.pool_live + 4096);
 }
 
+static void configure(void)
+{
+    vaulthost_configure(&host, 1);
+}
+
+static void open_and_sign(unsigned round)
+{
+    struct id id;
+
+    (void)round;
+    (void)vaulthost_keyset(&host, keyset_record, &id);
+    sign_largest(vaulthost_account(&host, &id, account_record));
+}
+
+static void test_accounts(void **context)
+{
+    (void)context;
+    judge(measure(1, configure, open_and_sign),
+          measure(CONFIG_KEYSETS - 1, configure, open_and_sign));
+}
+
+static void administer(unsigned round)
+{
+    struct id id = open_admitted(round);
+
+    sign_largest(vaulthost_account(&host, &id, account_record));
+    import(&id);
+    seal_and_unseal(round);
+}
+
+static void test_administration(void **context)
+{
+    (void)context;
+    judge(measure(1, configure_with_admins, administer),
+          measure(8, configure_with_admins, administer));
+}
+
 int main(int argc, char **argv)
 {
-    static const struct CMUnitTest tests[] = { cmocka_unit_test(test_sizes) };
+    static const struct CMUnitTest tests[] = { cmocka_unit_test(test_accounts),
+                                               cmocka_unit_test(test_administration) };
 
     if (argc == 3)
         vault_main(argv);
