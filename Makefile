@@ -3,7 +3,7 @@
 BUILD ?= build
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-stop check check-asan check-boto3 check-oracle test tidy format clean
+.PHONY: help setup build demo demo-stop check check-asan check-boto3 check-oracle check-long prove test tidy format clean
 
 help: ## explain the targets
 	@echo "Cloister: Ethereum keys that live and sign only inside an AWS Nitro Enclave."
@@ -27,6 +27,12 @@ demo-stop: ## end what 'make demo' left running
 check: setup ## everything: two compilers, all tests, tidy, static analysis, sanitizers, system tests
 	@tools/check
 
+check-long: setup ## fuzz all parsers for BUDGET_S seconds in all (600), seed SEED (1)
+	@tools/fuzz --budget $(or $(BUDGET_S),600) --seed $(or $(SEED),1)
+
+prove: setup ## prove the innermost readers and writers with CBMC, which is fetched from Debian 13
+	@test/prove/run
+
 test: setup ## only build with gcc and run unit tests and fuzz corpora
 	@tools/check --only build-gcc,unit --build $(BUILD)
 
@@ -48,4 +54,4 @@ format: setup ## let clang-format rewrite every C file
 
 clean: ## remove build directories and caches; a running demo is ended first
 	@scripts/demo-stop --quiet
-	@rm -rf build build-clang build-asan .cache .demo
+	@rm -rf build build-clang build-asan build-fuzzing .cache .demo
