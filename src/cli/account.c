@@ -17,7 +17,7 @@ static void say_unverified(const struct verify *verify)
     out_say("cloister: UNVERIFIED: ", bytes_str(err_text(verify->reason)));
 }
 
-static void show(struct cli *cli, const struct json *account, const struct verify *verify)
+void account_print(struct cli *cli, const struct json *account, const struct verify *verify)
 {
     struct out *out = &cli->out;
     char text[ID_TEXT];
@@ -28,6 +28,10 @@ static void show(struct cli *cli, const struct json *account, const struct verif
     out_text(out, "user", json_string(json_get(account, "user")));
     out_text(out, "name", json_string(json_get(account, "name")));
     out_str(out, "policy", verify->policy);
+    if (!bytes_equal_str(json_string(json_get(account, "state")), "active")) {
+        out_value(out, "state", json_get(account, "state"));
+        out_value(out, "delete_at", json_get(account, "delete_at"));
+    }
     if (verify->is_verified) {
         id_text(text, &verify->keyset);
         out_str(out, "keyset", text);
@@ -38,24 +42,30 @@ static void show(struct cli *cli, const struct json *account, const struct verif
     say_unverified(verify);
 }
 
-static FALLIBLE creation_body(struct cli *cli, struct bytes nonce, struct bytes *body)
+struct err account_check_wish(struct cli *cli)
+{
+    const char *text;
+
+    TRY(cli_need(cli, "user", &text));
+    TRY(cli_need(cli, "name", &text));
+    if (!args_has(&cli->args, "unrestricted"))
+        return CLI_USAGE_ERROR(cli, "an account without a policy signs nothing: say --unrestricted "
+                                    "for one that signs any transaction");
+    return OK;
+}
+
+struct err account_write_wish(struct cli *cli, struct bytes nonce, struct bytes *body)
 {
     struct wr wr = WR_OF(cli->rest.body);
     struct jw jw = jw_of(&wr);
     const char *keyset = args_get(&cli->args, "keyset");
-    const char *user;
-    const char *name;
 
-    TRY(cli_need(cli, "user", &user));
-    TRY(cli_need(cli, "name", &name));
-    if (!args_has(&cli->args, "unrestricted"))
-        return CLI_USAGE_ERROR(cli, "an account without a policy signs nothing: say --unrestricted "
-                                    "for one that signs any transaction");
+    TRY(account_check_wish(cli));
     jw_object(&jw);
     jw_key(&jw, "user");
-    jw_cstring(&jw, user);
+    jw_cstring(&jw, args_get(&cli->args, "user"));
     jw_key(&jw, "name");
-    jw_cstring(&jw, name);
+    jw_cstring(&jw, args_get(&cli->args, "name"));
     jw_key(&jw, "unrestricted");
     jw_bool(&jw, true);
     if (keyset) {
@@ -93,7 +103,7 @@ struct err account_create(struct cli *cli)
     struct err err;
 
     TRY(creation_nonce(cli, nonce_bytes, &nonce));
-    TRY(creation_body(cli, nonce, &request.body));
+    TRY(account_write_wish(cli, nonce, &request.body));
     TRY(cli_open_service(cli));
     err = rest_call(&cli->rest, &request, &account);
     if (err.code && cli->rest.status == 0) {
@@ -104,7 +114,7 @@ struct err account_create(struct cli *cli)
     }
     TRY(err);
     verify_account(&verify, &cli->trust, account, NULL, nonce);
-    show(cli, account, &verify);
+    account_print(cli, account, &verify);
     return OK;
 }
 
@@ -240,7 +250,7 @@ struct err account_show(struct cli *cli)
     struct verify verify;
 
     TRY(account_find(cli, "name", &verify, &account));
-    show(cli, account, &verify);
+    account_print(cli, account, &verify);
     if (cli->out.is_json) {
         out_text(&cli->out, "record_b64", json_string(json_get(account, "record_b64")));
         out_text(&cli->out, "receipt_b64", json_string(json_get(account, "receipt_b64")));

@@ -58,6 +58,8 @@ static const char *phase_name(uint8_t phase)
 {
     if (phase == PHASE_READY)
         return "READY";
+    if (phase == PHASE_SEALED)
+        return "SEALED";
     return phase == PHASE_CONFIGURED ? "CONFIGURED" : "UNCONFIGURED";
 }
 
@@ -102,6 +104,7 @@ static void show(struct cli *cli, const struct attest *doc)
     out_str(out, "boot", boot);
     out_u64(out, "audit_sequence", status.sequence);
     out_digits(out, "audit_head", BYTES_OF(status.audit_head));
+    out_u64(out, "manifest_serial", status.manifest_serial);
     out_str(out, "anchor", config_anchor_name((enum config_anchor)status.anchor));
 }
 

@@ -6,9 +6,13 @@
 #include "base/must.h"
 #include "cli/account.h"
 #include "cli/attestation.h"
+#include "cli/custody.h"
 #include "cli/deployment.h"
+#include "cli/import.h"
+#include "cli/manifests.h"
 #include "cli/service.h"
 #include "cli/transact.h"
+#include "cli/unsealing.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -78,6 +82,45 @@ static const struct args_option verify_options[] = {
     END,
 };
 
+static const struct args_option import_options[] = {
+    { "user", NULL, ARGS_VALUE, "USER", "whose account it will be" },
+    { "name", NULL, ARGS_VALUE, "NAME", "its name, unique for the user" },
+    { "keyset", NULL, ARGS_VALUE, "KEYSET", "name of the keyset, when there are several" },
+    { "unrestricted", NULL, ARGS_FLAG, NULL, "may sign any transaction of a configured network" },
+    { "keystore", NULL, ARGS_VALUE, "FILE", "Web3 key file, version 3" },
+    { "password-fd", NULL, ARGS_VALUE, "FD", "descriptor with its password, else asked for" },
+    { "key-fd", NULL, ARGS_VALUE, "FD", "descriptor with the bare key: 32 bytes or hex" },
+    END,
+};
+static const struct args_option delete_options[] = {
+    { "after-days", NULL, ARGS_VALUE, "DAYS", "7 to 30; until then it can be taken back" },
+    { "user", NULL, ARGS_VALUE, "USER", "with --name, in place of the ID" },
+    { "name", NULL, ARGS_VALUE, "NAME", "with --user, in place of the ID" },
+    END,
+};
+static const struct args_option manifest_options[] = {
+    { "serial", NULL, ARGS_VALUE, "N", "larger than that of the manifest in force" },
+    { "keyset", NULL, ARGS_REPEATED, "FILE", "admit the keyset of this record" },
+    { "from-service", NULL, ARGS_FLAG, NULL, "admit the service's keysets, receipts verified" },
+    { "floor", NULL, ARGS_REPEATED, "ID=N", "refuse the account's records below generation N" },
+    { "disable", NULL, ARGS_REPEATED, "ID", "the account signs nothing" },
+    { "output", "o", ARGS_VALUE, "FILE", "where the manifest goes" },
+    END,
+};
+static const struct args_option approve_options[] = {
+    { "key", NULL, ARGS_VALUE, "PEM", "your private key, a file of mode 0600" },
+    { "output", "o", ARGS_VALUE, "SIG", "where the signature goes" },
+    END,
+};
+static const struct args_option apply_options[] = {
+    { "signature", NULL, ARGS_REPEATED, "SIG", "an administrator's signature" },
+    END,
+};
+static const struct args_option request_options[] = {
+    { "output", "o", ARGS_VALUE, "REQUEST", "where the request goes" },
+    END,
+};
+
 static const struct commands_entry table[] = {
     { "config", "build", "FILE.json", build_options, "make the configuration that is measured",
       "Reads the JSON form, checks it, and writes the canonical form that the enclave measures "
@@ -111,6 +154,36 @@ static const struct commands_entry table[] = {
       "With --json the sealed record and the receipt as well. Example:\n\n"
       "  cloister account show --user alice --name main\n",
       account_show },
+    { "account", "import", NULL, import_options, "bring a key that you have into the enclave",
+      "The key file is opened here, on your machine, and the key leaves it only sealed to an "
+      "import\n"
+      "key that a live attestation document names: made by trusted code (PCR0), under your\n"
+      "configuration (PCR16), for this account. The address is printed when the receipt verifies "
+      "and\n"
+      "it is the key's own. Who had the key before has it still: the enclave cannot undo that.\n"
+      "Example:\n\n"
+      "  cloister account import --user alice --name old --unrestricted --keystore UTC--2020...\n",
+      import_account },
+    { "account", "disable", "[ID]", show_options, "sign nothing more with an account",
+      "Best effort: the service keeps to it, and whoever controls the service need not. A rule "
+      "that\n"
+      "the enclave itself enforces stands in a manifest. Example:\n\n"
+      "  cloister account disable --user alice --name main\n",
+      custody_disable },
+    { "account", "enable", "[ID]", show_options, "take `disable` back",
+      "Does not lift what a manifest disables. Example:\n\n"
+      "  cloister account enable --user alice --name main\n",
+      custody_enable },
+    { "account", "delete", "[ID]", delete_options, "delete an account, after days",
+      "It signs nothing from now on. When the days are over its sealed record is erased from the\n"
+      "service's store, and what the account owns is lost for good. Copies of the store are not\n"
+      "reached. Example:\n\n"
+      "  cloister account delete --user alice --name main --after-days 30\n",
+      custody_delete },
+    { "account", "undelete", "[ID]", show_options, "take `delete` back before its time",
+      "An account that was disabled before stays disabled. Example:\n\n"
+      "  cloister account undelete --user alice --name main\n",
+      custody_undelete },
     { "tx", "sign", "[ID]", sign_options, "sign a transaction in the enclave",
       "The file has the field names of eth-account; amounts may carry a unit. The signed bytes "
       "are\n"
@@ -130,6 +203,40 @@ static const struct commands_entry table[] = {
       "Takes signed or unsigned bytes in hex, needs no service, recovers the sender. Example:\n\n"
       "  cloister tx decode 0xf86c09...\n",
       transact_decode },
+    { "manifest", "create", NULL, manifest_options, "write what administrators are to sign",
+      "The manifest says which keysets the enclave may open, and which accounts are disabled. It\n"
+      "replaces the one before it as a whole: keysets that it leaves out are closed. Example:\n\n"
+      "  cloister manifest create --serial 2 --from-service -o manifest.bin\n",
+      manifests_create },
+    { "manifest", "sign", "FILE", approve_options, "sign a manifest as administrator",
+      "Says in words what is signed, then signs. Needs no service and no trust file: may run on a\n"
+      "machine of its own. Example:\n\n"
+      "  cloister manifest sign manifest.bin --key admin.pem -o admin.sig\n",
+      manifests_sign },
+    { "manifest", "show", "FILE", no_options, "show a manifest",
+      "Example:\n\n  cloister manifest show manifest.bin\n", manifests_show },
+    { "manifest", "apply", "FILE", apply_options, "put a manifest in force",
+      "With as many signatures as the configuration asks for. The service keeps it and applies it\n"
+      "again after each restart. Example:\n\n"
+      "  cloister manifest apply manifest.bin --signature a.sig --signature b.sig\n",
+      manifests_apply },
+    { "seal", NULL, NULL, no_options, "wipe every key from the enclave, now",
+      "For emergencies: nothing signs until administrators unseal. Nothing is lost: the sealed\n"
+      "records stay. Without administrators in the configuration only a restart opens it again.\n"
+      "Example:\n\n  cloister seal\n",
+      unsealing_seal },
+    { "unseal", "request", NULL, request_options, "write what administrators are to sign",
+      "Asks the sealed enclave which boot it is, verified by attestation. Example:\n\n"
+      "  cloister unseal request -o request.json\n",
+      unsealing_request },
+    { "unseal", "sign", "REQUEST", approve_options, "approve unsealing as administrator",
+      "Good for this boot and this sealing only. Needs no service. Example:\n\n"
+      "  cloister unseal sign request.json --key admin.pem -o admin.sig\n",
+      unsealing_sign },
+    { "unseal", "apply", NULL, apply_options, "let the enclave open its keys again",
+      "With as many signatures as the configuration asks for. Example:\n\n"
+      "  cloister unseal apply --signature a.sig --signature b.sig\n",
+      unsealing_apply },
     { "status", NULL, NULL, no_options, "what the service says about itself",
       "The parent's words, not verified: `cloister attest verify` verifies. Example:\n\n"
       "  cloister status --json\n",

@@ -4,19 +4,26 @@
 // which checks the canonical form that comes out.
 #include "cli/confjson.h"
 
+#include "base/fd.h"
+#include "base/hex.h"
 #include "base/must.h"
+#include "cli/trust.h"
 #include "proto/arn.h"
 
 #include <stdio.h>
+#include <string.h>
+
+#define PEM_FILE_MAX 4096U
 
 static FALLIBLE read_head(struct confjson *out, const struct json *root);
 static FALLIBLE read_modes(struct confjson *out, const struct json *root);
-static FALLIBLE read_administrators(struct confjson *out, const struct json *root);
+static FALLIBLE read_administrators(struct confjson *out, const struct json *root,
+                                    const char *folder);
 static FALLIBLE read_keysets(struct confjson *out, const struct json *root);
 static FALLIBLE read_networks(struct confjson *out, const struct json *root);
 static FALLIBLE read_anchor(struct confjson *out, const struct json *root);
 
-struct err confjson_read(struct confjson *out, const struct json *root)
+struct err confjson_read(struct confjson *out, const struct json *root, const char *folder)
 {
     static const char *const known[] = {
         "version", "deployment", "mode",   "slashing", "administrators",
@@ -33,7 +40,7 @@ struct err confjson_read(struct confjson *out, const struct json *root)
     ENSURE(!unknown, ERR_MALFORMED, "unknown field");
     TRY(read_head(out, root));
     TRY(read_modes(out, root));
-    TRY(read_administrators(out, root));
+    TRY(read_administrators(out, root, folder));
     TRY(read_keysets(out, root));
     TRY(read_networks(out, root));
     TRY(read_anchor(out, root));
@@ -94,7 +101,64 @@ static FALLIBLE read_modes(struct confjson *out, const struct json *root)
     return read_mode(&out->config.slashing, need(out, "", root, "slashing"));
 }
 
-static FALLIBLE read_administrators(struct confjson *out, const struct json *root)
+static FALLIBLE read_admin_file(struct pempub *out, const struct json *value, const char *folder)
+{
+    uint8_t text[PEM_FILE_MAX];
+    char path[TRUST_PATH_MAX];
+    struct bytes name = json_string(value);
+    int n;
+    size_t len;
+
+    ENSURE(folder, ERR_UNSUPPORTED, "expected the key itself: no file is read here");
+    ENSURE(name.n > 0 && !memchr(name.p, 0, name.n), ERR_MALFORMED,
+           "expected the path of a PEM file");
+    n = snprintf(path, sizeof(path), "%s%.*s", name.p[0] == '/' ? "" : folder, (int)name.n,
+                 (const char *)name.p);
+    ENSURE(n > 0 && (size_t)n < sizeof(path), ERR_TOO_LARGE, "path is too long");
+    TRY(fd_read_file(path, text, sizeof(text), &len));
+    return pempub_read(out, bytes_of(text, len));
+}
+
+static FALLIBLE read_admin_hex(struct confjson *out, struct pempub *admin, const char *place,
+                               const struct json *object)
+{
+    struct bytes type = json_string(need(out, place, object, "type"));
+    struct bytes digits;
+
+    admin->type = bytes_equal_str(type, "ed25519") ? APPROVE_ED25519 : APPROVE_P256;
+    ENSURE(admin->type == APPROVE_ED25519 || bytes_equal_str(type, "p256"), ERR_MALFORMED,
+           "expected ed25519 or p256");
+    admin->n = admin->type == APPROVE_ED25519 ? 32 : 33;
+    digits = json_string(need(out, place, object, "key"));
+    ENSURE(!hex_decode(admin->key, admin->n, digits).code, ERR_MALFORMED,
+           "expected 32 bytes (ed25519) or 33 bytes (p256, compressed) in hex");
+    return approve_check_key(admin->type, bytes_of(admin->key, admin->n));
+}
+
+static FALLIBLE read_admin(struct confjson *out, const struct json *object, const char *folder)
+{
+    static const char *const by_hex[] = { "type", "key", NULL };
+    static const char *const by_file[] = { "pem", NULL };
+    struct config *config = &out->config;
+    struct pempub *admin = &out->admin[config->admins];
+    bool is_file = json_get(object, "pem") != NULL;
+    char place[48];
+
+    (void)snprintf(place, sizeof(place), "administrators.keys[%u]", config->admins);
+    TRY(only(out, place, object, is_file ? by_file : by_hex));
+    if (is_file)
+        TRY(read_admin_file(admin, need(out, place, object, "pem"), folder));
+    else
+        TRY(read_admin_hex(out, admin, place, object));
+    config->admin[config->admins++] = (struct config_key) {
+        .type = admin->type == APPROVE_ED25519 ? CONFIG_ADMIN_ED25519 : CONFIG_ADMIN_P256,
+        .key = bytes_of(admin->key, admin->n),
+    };
+    return OK;
+}
+
+static FALLIBLE read_administrators(struct confjson *out, const struct json *root,
+                                    const char *folder)
 {
     static const char *const known[] = { "threshold", "keys", NULL };
     const struct json *object = json_get(root, "administrators");
@@ -102,12 +166,15 @@ static FALLIBLE read_administrators(struct confjson *out, const struct json *roo
     uint64_t threshold = 0;
 
     TRY(only(out, "administrators", object, known));
-    ENSURE(json_u64(&threshold, need(out, "administrators", object, "threshold")).code == 0,
-           ERR_MALFORMED, "expected a number");
-    ENSURE(threshold == 0, ERR_UNSUPPORTED, "expected 0: this version knows no administrators");
     keys = need(out, "administrators", object, "keys");
-    ENSURE(keys && keys->type == JSON_ARRAY, ERR_MALFORMED, "expected an array");
-    ENSURE(keys->count == 0, ERR_UNSUPPORTED, "expected []: this version knows no administrators");
+    ENSURE(keys && keys->type == JSON_ARRAY && keys->count <= CONFIG_ADMINS, ERR_MALFORMED,
+           "expected an array of at most 16 keys");
+    for (const struct json *key = keys->child; key; key = key->next)
+        TRY(read_admin(out, key, folder));
+    ENSURE(!json_u64(&threshold, need(out, "administrators", object, "threshold")).code &&
+               threshold <= keys->count && (threshold > 0 || keys->count == 0),
+           ERR_MALFORMED, "expected 1 to the number of keys, or 0 and no keys");
+    out->config.admin_threshold = (uint8_t)threshold;
     return OK;
 }
 

@@ -3,6 +3,7 @@
 // enclave measures. Who may include it: cli.
 #pragma once
 
+#include "cli/pempub.h"
 #include "net/json.h"
 #include "proto/config.h"
 
@@ -10,9 +11,11 @@ struct confjson {
     struct config config;                         // views into the JSON text and `hosts`
     uint8_t hosts[CONFIG_HOSTS * HOST_BYTES_MAX]; // derived from the ARNs
     struct wr hosts_wr;
+    struct pempub admin[CONFIG_ADMINS]; // their keys
     char where[96]; // the JSON field that an error is about, e.g. "keysets[0].keys[1]"
 };
 
-// Reads the object and derives the hosts, in order of first appearance. ERR_MALFORMED and
+// Reads the object and derives the hosts, in order of first appearance. Relative
+// paths of administrators' PEM files are put behind `folder`; NULL: none is read. ERR_MALFORMED and
 // ERR_UNSUPPORTED, with out->where.
-FALLIBLE confjson_read(struct confjson *out, const struct json *root);
+FALLIBLE confjson_read(struct confjson *out, const struct json *root, const char *folder);

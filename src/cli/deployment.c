@@ -4,16 +4,12 @@
 // vault would refuse.
 #include "cli/deployment.h"
 
-#include "base/fd.h"
 #include "base/must.h"
 #include "cli/confjson.h"
+#include "cli/files.h"
 
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #define JSON_TEXT_MAX  65536U
 #define JSON_NODES_MAX 1024U
@@ -28,11 +24,16 @@ static FALLIBLE build(struct cli *cli, const char *path, size_t n, struct bytes 
     const struct json *root = NULL;
     struct wr wr = WR_OF(canonical);
     struct config check;
+    const char *slash = strrchr(path, '/');
+    char folder[TRUST_PATH_MAX];
     struct err err;
 
+    ENSURE(bytes_to_str(bytes_of(path, slash ? (size_t)(slash - path) + 1 : 0), folder,
+                        sizeof(folder)),
+           ERR_TOO_LARGE, "path is too long");
     (void)snprintf(cli->where, sizeof(cli->where), "%.90s: ", path);
     TRY(json_parse(&root, nodes, JSON_NODES_MAX, text, n));
-    err = confjson_read(&form, root);
+    err = confjson_read(&form, root, folder);
     if (err.code && form.where[0])
         (void)snprintf(cli->where, sizeof(cli->where), "%.90s: %s: ", path, form.where);
     TRY(err);
@@ -79,42 +80,6 @@ static FALLIBLE show(struct cli *cli, struct bytes bytes)
     return OK;
 }
 
-static FALLIBLE write_new(const char *fresh, struct bytes bytes)
-{
-    AUTO(fd_close) int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-
-    ENSURE(fd >= 0, ERR_IO, "--output: cannot be written");
-    for (size_t done = 0; done < bytes.n;) {
-        ssize_t wrote = write(fd, bytes.p + done, bytes.n - done);
-
-        ENSURE(wrote > 0, ERR_IO, "--output: cannot be written");
-        done += (size_t)wrote;
-    }
-    ENSURE(fsync(fd) == 0, ERR_IO, "--output: cannot be written");
-    return OK;
-}
-
-// Into a new file beside the old one, then in its place: nobody sees half a configuration, and
-// nothing but a file is ever replaced.
-static FALLIBLE save(const char *path, struct bytes bytes)
-{
-    char fresh[TRUST_PATH_MAX];
-    struct stat old;
-    int n = snprintf(fresh, sizeof(fresh), "%s.new", path);
-    struct err err;
-
-    ENSURE(n > 0 && (size_t)n < sizeof(fresh), ERR_TOO_LARGE, "--output: path is too long");
-    ENSURE(lstat(path, &old) != 0 || S_ISREG(old.st_mode), ERR_EXISTS,
-           "--output: is there already, and is no regular file");
-    ENSURE(unlink(fresh) == 0 || errno == ENOENT, ERR_IO, "--output: cannot be written");
-    err = write_new(fresh, bytes);
-    if (!err.code && rename(fresh, path) != 0)
-        err = FAIL(ERR_IO, "--output: cannot be written");
-    if (err.code)
-        (void)unlink(fresh);
-    return err;
-}
-
 struct err deployment_build(struct cli *cli)
 {
     struct wr wr = WR_OF(text);
@@ -126,7 +91,7 @@ struct err deployment_build(struct cli *cli)
     TRY(cli_need(cli, "output", &output));
     TRY(cli_read(cli, path, &wr));
     TRY(build(cli, path, wr.len, &bytes));
-    TRY(save(output, bytes));
+    TRY(files_save(output, bytes));
     return show(cli, bytes);
 }
 

@@ -29,6 +29,8 @@ static void show_enclave(struct out *out, const struct json *enclave)
     out_value(out, "pcr16", json_get(enclave, "pcr16"));
     out_value(out, "anchors", json_get(enclave, "anchors"));
     out_value(out, "boot", json_get(enclave, "boot"));
+    out_value(out, "manifest_serial", json_get(enclave, "manifest_serial"));
+    out_value(out, "seals", json_get(enclave, "seals"));
     if (json_get(enclave, "now_ms") && !json_u64(&ms, json_get(enclave, "now_ms")).code)
         out_time(out, "enclave_time", ms);
     show_keysets(out, json_get(enclave, "keysets"));

@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "base/must.h"
 #include "cli/account.h"
+#include "cli/progress.h"
 #include "cli/txjson.h"
 #include "crypto/ecdsa.h"
 
@@ -290,10 +291,13 @@ static bool is_pending(const struct json *answer)
 static FALLIBLE send_and_wait(struct cli *cli, const struct json *tx, struct rest_request *request,
                               const struct json **answer)
 {
+    AUTO(progress_end) struct progress progress = { 0 };
     unsigned left_ms;
     struct err err;
 
     TRY(wait_of(cli, &left_ms));
+    if (left_ms)
+        progress_begin(&progress, "waiting until it is mined");
     do {
         unsigned now_ms = left_ms < CALL_WAIT_MS ? left_ms : CALL_WAIT_MS;
 

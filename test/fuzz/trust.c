@@ -39,7 +39,7 @@ static void fuzz_config(struct bytes text)
     if (text.n)
         memcpy(copy, text.p, text.n);
     if (!json_parse(&root, nodes, NODES, copy, text.n).code) {
-        if (confjson_read(&json, root).code) {
+        if (confjson_read(&json, root, NULL).code) {
             must(memchr(json.where, 0, sizeof(json.where)) != NULL);
         } else {
             config_write(&wr, &json.config);

@@ -43,7 +43,7 @@ static struct err read_changed(const char *from, const char *to)
     n = snprintf(text, sizeof(text), "%.*s%s%s", (int)(at - SAMPLE), SAMPLE, to, at + strlen(from));
     assert_true(n > 0 && (size_t)n < sizeof(text));
     expect_ok(to, json_parse(&root, nodes, ARRAY_LEN(nodes), (uint8_t *)text, (size_t)n));
-    return confjson_read(&form, root);
+    return confjson_read(&form, root, NULL);
 }
 
 static void taken(void **state)
@@ -118,7 +118,7 @@ static void other_values(void **state)
 
         memcpy(text, texts[i], strlen(texts[i]));
         expect_ok(texts[i], json_parse(&root, nodes, 256, text, strlen(texts[i])));
-        assert_int_not_equal(confjson_read(&form, root).code, 0);
+        assert_int_not_equal(confjson_read(&form, root, NULL).code, 0);
     }
 }
 

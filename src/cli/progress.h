@@ -1,0 +1,20 @@
+// SPDX-License-Identifier: Apache-2.0
+// One line on standard error, after a second, while a command works or waits; nothing when standard
+// error is no terminal. Who may include it: cli.
+#pragma once
+
+#include <pthread.h>
+#include <stdbool.h>
+
+// `AUTO(progress_end) struct progress progress; progress_begin(&progress, "deriving the key");`
+struct progress {
+    const char *what; // a literal
+    pthread_t thread;
+    pthread_mutex_t lock;
+    pthread_cond_t wake;
+    bool running, stopping;
+};
+
+void progress_begin(struct progress *progress, const char *what);
+// Clears the line. Accepts a zeroed object, and is done twice without harm.
+void progress_end(struct progress *progress);
