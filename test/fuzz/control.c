@@ -237,7 +237,7 @@ static struct bytes frames(uint8_t *out, size_t cap, struct bytes lines)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     static const uint8_t phases[] = { PHASE_UNCONFIGURED, PHASE_CONFIGURED, PHASE_READY,
-                                      PHASE_READY };
+                                      PHASE_SEALED };
     static uint8_t space[STREAM_MAX];
     struct rd rd = rd_of(bytes_of(data, n));
     uint8_t head = rd_u8(&rd);
