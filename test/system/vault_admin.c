@@ -97,8 +97,8 @@ static struct bytes approvals(uint8_t *space, const uint8_t message[static 32], 
     return bytes_of(space, n);
 }
 
-// Sends the manifest signed by the administrators whose bits are set.
-static enum err_code apply(const struct manifest *manifest, unsigned who)
+// The body of a signed manifest; valid until the next call.
+static struct bytes signed_body(const struct manifest *manifest, unsigned who)
 {
     static uint8_t bytes[8192], body[16384];
     uint8_t signatures[ADMINS * APPROVAL_BYTES], message[32];
@@ -111,7 +111,14 @@ static enum err_code apply(const struct manifest *manifest, unsigned who)
     m.signatures = approvals(signatures, message, who);
     manifest_signed_write(&body_wr, &m);
     must(!body_wr.bad);
-    return (enum err_code)vaulthost_call(&host, MSG_MANIFEST, wr_done(&body_wr)).verdict.code;
+    return wr_done(&body_wr);
+}
+
+// Sends the manifest signed by the administrators whose bits are set.
+static enum err_code apply(const struct manifest *manifest, unsigned who)
+{
+    return (enum err_code)vaulthost_call(&host, MSG_MANIFEST, signed_body(manifest, who))
+        .verdict.code;
 }
 
 static struct manifest manifest_of(uint64_t serial)
@@ -223,6 +230,56 @@ static void test_manifest_refusals(void **context)
     admin[0].pem_len = admin[1].pem_len;
     memcpy(admin[0].pem, admin[1].pem, sizeof(admin[0].pem));
     assert_int_equal(apply(&m, 3), ERR_UNTRUSTED); // one administrator twice
+}
+
+// No bit of what was signed, of a signature or of a number can be changed.
+static void test_manifest_bits(void **context)
+{
+    struct manifest m = manifest_of(1);
+    struct bytes whole = signed_body(&m, 5);
+    uint8_t damaged[512];
+
+    (void)context;
+    must(whole.n <= sizeof(damaged));
+    memcpy(damaged, whole.p, whole.n);
+    for (size_t bit = 0; bit < 8 * whole.n; bit++) {
+        damaged[bit / 8] ^= (uint8_t)(1U << bit % 8);
+        assert_int_not_equal(
+            vaulthost_call(&host, MSG_MANIFEST, bytes_of(damaged, whole.n)).verdict.code, ERR_NONE);
+        damaged[bit / 8] ^= (uint8_t)(1U << bit % 8);
+    }
+    assert_int_equal(vaulthost_call(&host, MSG_MANIFEST, bytes_of(damaged, whole.n)).verdict.code,
+                     ERR_NONE);
+}
+
+// One administrator of P-256 makes as many valid signatures as he likes: they count once.
+static void test_one_administrator_counts_once(void **context)
+{
+    struct manifest m = manifest_of(1);
+    uint8_t twice[512], other[APPROVAL_BYTES];
+    struct bytes whole = signed_body(&m, 4);
+    size_t list = whole.n - APPROVAL_BYTES - 1;
+
+    (void)context;
+    memcpy(twice, whole.p, whole.n);
+    whole = signed_body(&m, 4);
+    memcpy(other, whole.p + list + 1, sizeof(other));
+    assert_memory_not_equal(other, twice + list + 1, sizeof(other));
+    twice[list] = 2;
+    memcpy(twice + whole.n, other, sizeof(other));
+    assert_int_equal(
+        vaulthost_call(&host, MSG_MANIFEST, bytes_of(twice, whole.n + sizeof(other))).verdict.code,
+        ERR_MALFORMED);
+    // Under another's number it does not verify, in either order.
+    twice[whole.n] = 1;
+    assert_int_not_equal(
+        vaulthost_call(&host, MSG_MANIFEST, bytes_of(twice, whole.n + sizeof(other))).verdict.code,
+        ERR_NONE);
+    twice[list + 1] = 1;
+    twice[whole.n] = 2;
+    assert_int_equal(
+        vaulthost_call(&host, MSG_MANIFEST, bytes_of(twice, whole.n + sizeof(other))).verdict.code,
+        ERR_UNTRUSTED);
 }
 
 static void test_disabled_and_old_records(void **context)
@@ -403,6 +460,9 @@ int main(int argc, char **argv)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_only_admitted_keysets_open, start_with_admins, stop),
         cmocka_unit_test_setup_teardown(test_manifest_refusals, start_with_admins, stop),
+        cmocka_unit_test_setup_teardown(test_manifest_bits, start_with_admins, stop),
+        cmocka_unit_test_setup_teardown(test_one_administrator_counts_once, start_with_admins,
+                                        stop),
         cmocka_unit_test_setup_teardown(test_disabled_and_old_records, start_with_admins, stop),
         cmocka_unit_test_setup_teardown(test_seal_and_unseal, start_with_admins, stop),
         cmocka_unit_test_setup_teardown(test_seal_forgets_its_own_keys, start_with_admins, stop),
