@@ -340,7 +340,9 @@ static struct err broadcast_catch_up(struct broadcast *b, struct rpc *rpc)
         if (err.code)
             break;
         after = send.seq;
-        due = send.created_ms < b->started_ms ||
+        // In the very millisecond of the start: the same bytes twice do no harm, a rest until later
+        // does.
+        due = send.created_ms <= b->started_ms ||
               send.created_ms + BROADCAST_YOUNG_MS < stamp_now_ms();
         if (send.chain_id == chain_id && due)
             err = broadcast_push(b->options.store, rpc, &send);
