@@ -212,48 +212,52 @@ struct err manifests_create(struct cli *cli)
     return finish(cli, output);
 }
 
-static void show_entries(struct out *out, const char *key, struct bytes entries, size_t entry_bytes)
+// What stands after the id of an entry: a digest, a generation, or nothing.
+static void write_value(char *out, size_t cap, struct bytes rest)
 {
-    static const struct out_column columns[] = { { "id", 34 }, { "value", 64 } };
+    struct rd rd = rd_of(rest);
 
-    out_table(out, key, columns, entry_bytes > sizeof(struct id) ? 2 : 1);
+    out[0] = 0;
+    if (rest.n == 4)
+        (void)snprintf(out, cap, "%u", rd_u32(&rd));
+    else if (2 * rest.n < cap)
+        hex_encode(out, rest);
+}
+
+static void show_entries(struct out *out, const struct out_column column[static 2],
+                         struct bytes entries, size_t entry_bytes)
+{
+    char key[32];
+
+    if (entries.n == 0 && !out->is_json)
+        return;
+    (void)snprintf(key, sizeof(key), "%ss", column[0].key);
+    out_table(out, key, column, entry_bytes > sizeof(struct id) ? 2 : 1);
     for (; entries.n >= entry_bytes; entries = bytes_skip(entries, entry_bytes)) {
-        struct bytes rest =
-            bytes_of(entries.p + sizeof(struct id), entry_bytes - sizeof(struct id));
-        char id[ID_TEXT], value[2 * 32 + 1] = "";
-        struct bytes cells[2];
-        struct id account;
+        char id[ID_TEXT], value[2 * 32 + 1];
 
-        memcpy(account.b, entries.p, sizeof(account.b));
-        id_text(id, &account);
-        if (rest.n == 4) {
-            struct rd rd = rd_of(rest);
-
-            (void)snprintf(value, sizeof(value), "%u", rd_u32(&rd));
-        } else if (rest.n <= 32) {
-            hex_encode(value, rest);
-        }
-        cells[0] = bytes_str(id);
-        cells[1] = bytes_str(value);
-        out_row(out, cells);
+        hex_encode(id, bytes_take(entries, sizeof(struct id)));
+        write_value(value, sizeof(value),
+                    bytes_skip(bytes_take(entries, entry_bytes), sizeof(struct id)));
+        out_row(out, (const struct bytes[]) { bytes_str(id), bytes_str(value) });
     }
     out_table_end(out);
 }
 
 static void show(struct out *out, const struct manifest *m)
 {
+    static const struct out_column keysets[] = { { "admitted_keyset", 34 }, { "digest", 64 } };
+    static const struct out_column floors[] = { { "account", 34 }, { "least_generation", 16 } };
+    static const struct out_column disabled[] = { { "disabled_account", 34 }, { "", 0 } };
     char id[ID_TEXT];
 
     id_text(id, &m->deployment);
     out_str(out, "deployment", id);
     out_u64(out, "serial", m->serial);
     out_time(out, "created", m->created_ms);
-    if (m->keysets.n || out->is_json)
-        show_entries(out, "admitted_keysets", m->keysets, MANIFEST_KEYSET_BYTES);
-    if (m->floors.n || out->is_json)
-        show_entries(out, "least_generations", m->floors, MANIFEST_FLOOR_BYTES);
-    if (m->disabled.n || out->is_json)
-        show_entries(out, "disabled_accounts", m->disabled, MANIFEST_DISABLED_BYTES);
+    show_entries(out, keysets, m->keysets, MANIFEST_KEYSET_BYTES);
+    show_entries(out, floors, m->floors, MANIFEST_FLOOR_BYTES);
+    show_entries(out, disabled, m->disabled, MANIFEST_DISABLED_BYTES);
 }
 
 static FALLIBLE read_manifest(struct cli *cli, struct manifest *out, struct bytes *bytes)
