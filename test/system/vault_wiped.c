@@ -1,0 +1,271 @@
+// SPDX-License-Identifier: Apache-2.0
+// What the vault has no use for any more is nowhere in its memory, the arena included: data keys
+// and shares after a keyset was made or opened or was not, keys of accounts that were made or
+// imported, and after a seal every key (SECURITY.md, promise 14).
+#include "vaulthost.h"
+
+#include "base/fd.h"
+#include "base/must.h"
+#include "crypto/openssl/hpke.h"
+#include "crypto/shamir.h"
+#include "eth/tx.h"
+#include "proto/offer.h"
+#include "proto/policy.h"
+#include "vault/seal.h"
+
+#include <fcntl.h>
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#define CMKS  3
+#define CHUNK (1U << 20)
+// The vault has none so large; a sanitizer's shadow is larger.
+#define MAPPING_MAX (1UL << 28)
+
+static struct vaulthost host;
+static const struct vaulthost_options options = { .deployment = 1, .k = 2, .n = CMKS };
+static uint8_t keyset_record[KEYSET_BYTES_MAX], account_record[RECORD_BYTES_MAX];
+static size_t keyset_len, account_len;
+static struct id keyset_id;
+static struct seckey share[CMKS], keyset_key, account_key;
+
+static bool chunk_holds(int memory, off_t from, size_t n, const struct seckey *key)
+{
+    static uint8_t bytes[CHUNK];
+    ssize_t got = pread(memory, bytes, n, from);
+
+    return got > 0 && memmem(bytes, (size_t)got, key->b, sizeof(key->b)) != NULL;
+}
+
+static bool range_holds(int memory, unsigned long from, unsigned long to, const struct seckey *key)
+{
+    if (to - from > MAPPING_MAX)
+        return false;
+    for (; from < to; from += CHUNK - sizeof(key->b)) {
+        size_t n = to - from < CHUNK ? to - from : CHUNK;
+
+        if (chunk_holds(memory, (off_t)from, n, key))
+            return true;
+    }
+    return false;
+}
+
+// Whether the key stands anywhere in the vault's writable memory. The vault wipes its stack after
+// it has answered, so one more question makes sure that it is done.
+static bool vault_holds(const struct seckey *key)
+{
+    AUTO(fd_close) int memory = -1;
+    char path[64], line[512], rights[8];
+    unsigned long from, to;
+    bool found = false;
+    FILE *maps;
+
+    assert_int_equal(vaulthost_call(&host, MSG_STATUS, BYTES_NONE).verdict.code, ERR_NONE);
+    (void)snprintf(path, sizeof(path), "/proc/%ld/mem", (long)host.pid);
+    memory = open(path, O_RDONLY | O_CLOEXEC);
+    (void)snprintf(path, sizeof(path), "/proc/%ld/maps", (long)host.pid);
+    maps = fopen(path, "re");
+    must(memory >= 0 && maps);
+    while (fgets(line, sizeof(line), maps))
+        if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) == 3 && strncmp(rights, "rw", 2) == 0)
+            found = range_holds(memory, from, to, key) || found;
+    must(fclose(maps) == 0);
+    return found;
+}
+
+static bool any_held(const struct seckey *keys, size_t count)
+{
+    bool held = false;
+
+    for (size_t i = 0; i < count; i++)
+        held = vault_holds(&keys[i]) || held;
+    return held;
+}
+
+// A keyset under three CMKs, not open yet, and everything secret about it.
+static int start(void **context)
+{
+    static const uint8_t x[] = { 1, 2 };
+    const char *pki = getenv("CLOISTER_PKI");
+    struct vaulthost_answer answer;
+    struct msg_step step;
+    struct keyset keyset;
+
+    (void)context;
+    must(pki);
+    vaulthost_start(&host, pki);
+    must(vaulthost_call(&host, MSG_CONFIGURE, vaulthost_config_of(&options)).verdict.code == 0);
+    answer = vaulthost_call(&host, MSG_KEYSET_CREATE, BYTES_LIT("\x04main\x00"));
+    for (step = vaulthost_step(&answer); step.kind != MSG_STEP_DONE; step = vaulthost_step(&answer))
+        answer = vaulthost_kms(&host, &step);
+    keyset_len = step.record.n;
+    memcpy(keyset_record, step.record.p, keyset_len);
+    must(!keyset_read(&keyset, bytes_of(keyset_record, keyset_len)).code);
+    keyset_id = keyset.id;
+    for (size_t i = 0; i < CMKS; i++)
+        must(!seal_open_share(&share[i], &host.data_key[i], &(struct seal_wrap) { &keyset, i })
+                  .code);
+    must(!shamir_join(&keyset_key, share, x, 2).code);
+    return 0;
+}
+
+static int stop(void **context)
+{
+    (void)context;
+    vaulthost_stop(&host);
+    return 0;
+}
+
+static void keyset_open(void)
+{
+    struct vaulthost_answer answer =
+        vaulthost_call(&host, MSG_KEYSET_OPEN, bytes_of(keyset_record, keyset_len));
+
+    for (struct msg_step step = vaulthost_step(&answer); step.kind != MSG_STEP_DONE;
+         step = vaulthost_step(&answer))
+        answer = vaulthost_kms(&host, &step);
+}
+
+static void sign(void)
+{
+    uint8_t space[4096], payload[256];
+    struct wr wr = WR_OF(space), payload_wr = WR_OF(payload);
+    struct tx tx = { .kind = TX_LEGACY, .chain_id = 31337, .gas = 21000, .has_to = true };
+    struct msg_sign_tx m = { .record = bytes_of(account_record, account_len) };
+
+    must(!tx_write_unsigned(&payload_wr, &tx).code);
+    m.payload = wr_done(&payload_wr);
+    msg_write_sign_tx(&wr, &m);
+    assert_int_equal(vaulthost_call(&host, MSG_SIGN_TX, wr_done(&wr)).verdict.code, ERR_NONE);
+}
+
+static void test_after_creation(void **context)
+{
+    (void)context;
+    assert_false(any_held(host.data_key, CMKS));
+    assert_false(any_held(share, CMKS));
+    assert_false(vault_holds(&keyset_key));
+}
+
+static void test_creation_given_up(void **context)
+{
+    struct vaulthost_answer answer =
+        vaulthost_call(&host, MSG_KEYSET_CREATE, BYTES_LIT("\x04main\x00"));
+    struct msg_step step = vaulthost_step(&answer);
+    uint8_t operation[8];
+    struct wr wr = WR_OF(operation);
+
+    (void)context;
+    wr_u64(&wr, step.operation);
+    answer = vaulthost_kms(&host, &step);
+    assert_true(vault_holds(&host.data_key[CMKS])); // the search finds what is there
+    assert_int_equal(vaulthost_call(&host, MSG_KMS_FAILED, wr_done(&wr)).verdict.code, ERR_KMS);
+    assert_false(vault_holds(&host.data_key[CMKS]));
+}
+
+static void test_opening_given_up(void **context)
+{
+    struct vaulthost_answer answer =
+        vaulthost_call(&host, MSG_KEYSET_OPEN, bytes_of(keyset_record, keyset_len));
+    struct msg_step step = vaulthost_step(&answer);
+    uint8_t operation[8];
+    struct wr wr = WR_OF(operation);
+
+    (void)context;
+    wr_u64(&wr, step.operation);
+    answer = vaulthost_kms(&host, &step);
+    assert_int_equal(answer.verdict.code, ERR_NONE);
+    assert_true(vault_holds(&share[0]));
+    assert_false(vault_holds(&host.data_key[0]));
+    assert_int_equal(vaulthost_call(&host, MSG_KMS_FAILED, wr_done(&wr)).verdict.code, ERR_NONE);
+    assert_int_equal(vaulthost_call(&host, MSG_KMS_FAILED, wr_done(&wr)).verdict.code, ERR_KMS);
+    assert_false(any_held(share, CMKS));
+}
+
+static void test_open_and_sealed(void **context)
+{
+    (void)context;
+    keyset_open();
+    assert_true(vault_holds(&keyset_key));
+    assert_false(any_held(host.data_key, CMKS));
+    assert_false(any_held(share, CMKS));
+    account_len = vaulthost_account(&host, &keyset_id, account_record);
+    vaulthost_account_key(&keyset_key, bytes_of(account_record, account_len), &account_key);
+    assert_false(vault_holds(&account_key));
+    sign();
+    assert_true(vault_holds(&account_key));
+    assert_int_equal(vaulthost_call(&host, MSG_SEAL, BYTES_NONE).verdict.code, ERR_NONE);
+    assert_false(vault_holds(&account_key));
+    assert_false(vault_holds(&keyset_key));
+}
+
+// Seals `key` for the account of the offer; `damage` is added to the account id inside.
+static enum err_code import(const struct seckey *key, uint8_t damage)
+{
+    uint8_t body[512], plain[MSG_IMPORT_PLAIN_BYTES], cipher[MSG_IMPORT_CIPHER_BYTES], digest[32];
+    struct wr wr = WR_OF(body), plain_wr = WR_OF(plain), cipher_wr = WR_OF(cipher);
+    struct msg_account_create m = { .keyset = keyset_id,
+                                    .policy = BYTES_LIT("\0\1\1"),
+                                    .authorisers = BYTES_LIT("\0\1\0") };
+    struct offer_terms terms = { .deployment.b = { 0 }, .keyset = keyset_id };
+    struct hpke_bound bound = { .info = offer_info(), .aad = BYTES_OF(digest) };
+    struct msg_import_finish sealed = { 0 };
+    struct vaulthost_answer answer;
+    struct msg_import_ready ready;
+    struct rd rd;
+
+    msg_write_account_create(&wr, &m);
+    answer = vaulthost_call(&host, MSG_IMPORT_BEGIN, wr_done(&wr));
+    rd = rd_of(answer.result);
+    must(answer.verdict.code == 0 && !msg_read_import_ready(&ready, &rd).code);
+    memset(terms.deployment.b, options.deployment, sizeof(terms.deployment.b));
+    sealed.account = terms.account = ready.account;
+    policy_hash(terms.policy_hash, m.policy);
+    policy_authoriser_hash(terms.authoriser_hash, m.authorisers);
+    offer_digest(digest, ready.public_key, &terms);
+    terms.account.b[0] ^= damage;
+    wr_bytes(&plain_wr, BYTES_OF(key->b));
+    offer_write_terms(&plain_wr, &terms);
+    must(!hpke_seal(&cipher_wr, sealed.enc, ready.public_key, &bound, wr_done(&plain_wr)).code);
+    sealed.ciphertext = wr_done(&cipher_wr);
+    wr.len = 0;
+    msg_write_import_finish(&wr, &sealed);
+    return (enum err_code)vaulthost_call(&host, MSG_IMPORT_FINISH, wr_done(&wr)).verdict.code;
+}
+
+static void test_imported(void **context)
+{
+    static const struct seckey good = { "an imported key of the owner's." };
+    static struct seckey too_large;
+
+    (void)context;
+    memset(too_large.b, 0xff, sizeof(too_large.b));
+    memcpy(too_large.b + 16, "above the order", 16);
+    keyset_open();
+    assert_int_equal(import(&good, 1), ERR_MISMATCH);
+    assert_false(vault_holds(&good));
+    assert_int_equal(import(&good, 0), ERR_NONE);
+    assert_false(vault_holds(&good));
+    assert_int_not_equal(import(&too_large, 0), ERR_NONE);
+    assert_false(vault_holds(&too_large));
+}
+
+int main(int argc, char **argv)
+{
+    static const struct CMUnitTest tests[] = {
+        cmocka_unit_test_setup_teardown(test_after_creation, start, stop),
+        cmocka_unit_test_setup_teardown(test_creation_given_up, start, stop),
+        cmocka_unit_test_setup_teardown(test_opening_given_up, start, stop),
+        cmocka_unit_test_setup_teardown(test_open_and_sealed, start, stop),
+        cmocka_unit_test_setup_teardown(test_imported, start, stop),
+    };
+
+    vaulthost_main(argc, argv);
+    return cmocka_run_group_tests_name("vault wiped", tests, NULL, NULL);
+}
