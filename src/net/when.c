@@ -90,6 +90,7 @@ struct err when_rfc3339(uint64_t *out, struct bytes text)
 struct err when_http(uint64_t *out, struct bytes text)
 {
     static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    static const char numbers[] = "010203040506070809101112";
     uint8_t space[20];
     struct wr wr = WR_OF(space);
 
@@ -97,7 +98,7 @@ struct err when_http(uint64_t *out, struct bytes text)
     wr_bytes(&wr, bytes_take(bytes_skip(text, 5), 3));
     for (size_t i = 0; i < 12; i++)
         if (memcmp(text.p + 8, months + 3 * i, 3) == 0)
-            wr_bytes(&wr, bytes_of("010203040506070809101112" + 2 * i, 2));
+            wr_bytes(&wr, bytes_of(numbers + 2 * i, 2));
     wr_bytes(&wr, bytes_take(bytes_skip(text, 11), 14));
     ENSURE(bytes_equal_str(bytes_skip(text, 25), " GMT"), ERR_MALFORMED, "time: not of HTTP");
     return when_read(out, wr_done(&wr), "DD MM YYYY hh:mm:ss");
