@@ -67,7 +67,7 @@ static const struct {
     { ERR_MISMATCH, 409 },  { ERR_TOO_LARGE, 413 },   { ERR_BUSY, 503 },
     { ERR_FULL, 503 },      { ERR_PHASE, 503 },       { ERR_UNREACHABLE, 502 },
     { ERR_CLOSED, 502 },    { ERR_KMS, 502 },         { ERR_EXPIRED, 502 },
-    { ERR_TIMEOUT, 504 },
+    { ERR_TIMEOUT, 504 },   { ERR_UNTRUSTED, 403 },
 };
 
 static struct err rest_serve(struct rest_call *call, const struct rest_route **route);
