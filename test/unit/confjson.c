@@ -28,6 +28,12 @@
                                                     "\"networks\":[{\"name\":\"mainnet\",\"chain_" \
                                                     "id\":1}],\"anchor\":{\"kind\":\"none\"}}"
 
+#define ADMINS_NONE "\"threshold\":0,\"keys\":[]"
+// RFC 8410 10.1, the public key of its example.
+#define ADMIN                \
+    "{\"type\":\"ed25519\"," \
+    "\"key\":\"19bf44096984cdfe8541bac167dc3b96c85086aa30b6b6cb0c5c38ad703166e1\"}"
+
 static struct json nodes[256];
 static struct confjson form;
 
@@ -60,6 +66,11 @@ static void taken(void **state)
     assert_int_equal(form.config.keyset[0].n, 3);
     config_write(&wr, &form.config);
     expect_ok("canonical", config_read(&back, wr_done(&wr)));
+    expect_ok("administrators", read_changed(ADMINS_NONE, "\"threshold\":1,\"keys\":[" ADMIN "]"));
+    assert_int_equal(form.config.admin_threshold, 1);
+    assert_int_equal(form.config.admin[0].key.n, 32);
+    expect_ok("2 of 3", read_changed("\"threshold\":1", "\"threshold\":2"));
+    assert_int_equal(form.config.keyset[0].k, 2);
     expect_ok("no network", read_changed("{\"name\":\"mainnet\",\"chain_id\":1}", ""));
 }
 
@@ -79,8 +90,19 @@ static void refused(void **state)
         { "\"slashing\":\"parent-trusted\",", "", "slashing", ERR_MALFORMED },
         { "\"administrators\":{\"threshold\":0,\"keys\":[]},", "", "administrators",
           ERR_MALFORMED },
-        { "\"threshold\":0", "\"threshold\":1", "administrators.threshold", ERR_UNSUPPORTED },
-        { "\"keys\":[]", "\"keys\":[1]", "administrators.keys", ERR_UNSUPPORTED },
+        { "\"threshold\":0", "\"threshold\":1", "administrators.threshold", ERR_MALFORMED },
+        { "\"keys\":[]", "\"keys\":[1]", "administrators.keys[0]", ERR_MALFORMED },
+        { "\"keys\":[]", "\"keys\":[" ADMIN "]", "administrators.threshold", ERR_MALFORMED },
+        { ADMINS_NONE, "\"threshold\":2,\"keys\":[" ADMIN "]", "administrators.threshold",
+          ERR_MALFORMED },
+        { "\"keys\":[]", "\"keys\":[{\"type\":\"rsa\",\"key\":\"00\"}]",
+          "administrators.keys[0].type", ERR_MALFORMED },
+        { "\"keys\":[]", "\"keys\":[{\"type\":\"p256\",\"key\":\"00\"}]",
+          "administrators.keys[0].key", ERR_MALFORMED },
+        { "\"keys\":[]", "\"keys\":[{\"pem\":\"a.pem\"}]", "administrators.keys[0].pem",
+          ERR_UNSUPPORTED },
+        { "\"keys\":[]", "\"keys\":[{\"pem\":\"a.pem\",\"type\":\"p256\"}]",
+          "administrators.keys[0].type", ERR_MALFORMED },
         { "\"keys\":[]", "\"keys\":[],\"m\":1", "administrators.m", ERR_MALFORMED },
         { "\"name\":\"main\"", "\"name\":\"Main\"", "keysets[0].name", ERR_MALFORMED },
         { "\"name\":\"main\",", "", "keysets[0].name", ERR_MALFORMED },
