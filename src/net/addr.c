@@ -38,7 +38,7 @@ static FALLIBLE addr_parse_vsock(struct addr *out, struct bytes rest);
 static FALLIBLE addr_parse_unix(struct addr *out, struct bytes rest);
 static FALLIBLE addr_parse_tcp(struct addr *out, struct bytes rest);
 
-static bool addr_scheme(struct bytes *rest, const char *text, const char *scheme)
+bool addr_scheme(struct bytes *rest, const char *text, const char *scheme)
 {
     size_t n = strlen(scheme);
 

@@ -3,6 +3,7 @@
 // HOST of tcp may be a name, an IPv4 address or [IPv6].
 #pragma once
 
+#include "base/bytes.h"
 #include "base/deadline.h"
 #include "base/err.h"
 
@@ -19,6 +20,8 @@ struct addr {
     char host[256]; // tcp: host without brackets; unix: path
 };
 
+// True when `text` starts with the scheme ("tcp://"); *rest is what follows it.
+bool addr_scheme(struct bytes *rest, const char *text, const char *scheme);
 FALLIBLE addr_parse(struct addr *out, const char *text);
 // At most `cap` bytes with the closing NUL.
 void addr_format(char *out, size_t cap, const struct addr *addr);

@@ -79,13 +79,7 @@ static struct err client_send(struct client *client, const struct client_request
     struct wr wr = WR_OF(head);
 
     http_write_request(&wr, request->method, request->target, client->host);
-    for (size_t i = 0; i < request->fields; i++) {
-        char name[64];
-
-        ENSURE(bytes_to_str(request->field[i].name, name, sizeof(name)), ERR_TOO_LARGE,
-               "HTTP: field name exceeds 63 bytes");
-        http_write_field(&wr, name, request->field[i].value);
-    }
+    http_write_fields(&wr, request->field, request->fields);
     http_write_length(&wr, request->body.n);
     ENSURE(!wr.bad, ERR_MALFORMED, "HTTP: request holds a forbidden character or is too long");
     TRY(stream_write(client->wire, wr_done(&wr), until));
@@ -200,24 +194,6 @@ static struct err client_try(struct client *client, const struct client_request 
     return client_read_rest(client, io, from, out);
 }
 
-static bool client_scheme(struct bytes *rest, const char *url, const char *scheme)
-{
-    size_t n = strlen(scheme);
-
-    if (strncmp(url, scheme, n) != 0)
-        return false;
-    *rest = bytes_str(url + n);
-    return true;
-}
-
-static bool client_is_visible(struct bytes text)
-{
-    for (size_t i = 0; i < text.n; i++)
-        if (text.p[i] <= 0x20 || text.p[i] >= 0x7f || text.p[i] == '#')
-            return false;
-    return true;
-}
-
 // host, host:port or [IPv6]:port; only a colon after the brackets starts a port.
 static struct err client_parse_authority(struct addr *addr, char host[static 256],
                                          struct bytes text, const char *default_port)
@@ -248,10 +224,10 @@ struct err client_parse_url(const char *url, struct addr *addr, bool *https, cha
     struct bytes rest, authority;
     const uint8_t *slash;
 
-    *https = client_scheme(&rest, url, "https://");
-    ENSURE(*https || client_scheme(&rest, url, "http://"), ERR_MALFORMED,
+    *https = addr_scheme(&rest, url, "https://");
+    ENSURE(*https || addr_scheme(&rest, url, "http://"), ERR_MALFORMED,
            "URL: expected http:// or https://");
-    ENSURE(client_is_visible(rest), ERR_MALFORMED, "URL: forbidden character");
+    ENSURE(http_is_visible(rest, "#"), ERR_MALFORMED, "URL: forbidden character");
     slash = rest.n ? memchr(rest.p, '/', rest.n) : NULL;
     authority = slash ? bytes_take(rest, (size_t)(slash - rest.p)) : rest;
     rest = slash ? bytes_skip(rest, authority.n) : BYTES_LIT("/");

@@ -52,22 +52,24 @@ static bool http_is_value(struct bytes text)
     return true;
 }
 
+bool http_is_visible(struct bytes text, const char *except)
+{
+    for (size_t i = 0; i < text.n; i++)
+        if (text.p[i] <= 0x20 || text.p[i] >= 0x7f || strchr(except, text.p[i]))
+            return false;
+    return text.n > 0;
+}
+
 // An origin-form target (RFC 9112 3.2.1): visible ASCII from '/' on, no fragment.
 static bool http_is_target(struct bytes text)
 {
-    for (size_t i = 0; i < text.n; i++)
-        if (text.p[i] <= 0x20 || text.p[i] >= 0x7f || text.p[i] == '#')
-            return false;
-    return text.n > 0 && text.p[0] == '/';
+    return http_is_visible(text, "#") && text.p[0] == '/';
 }
 
 // host or host:port; whatever a confused peer could read as a path or as user information is out.
 static bool http_is_host(struct bytes text)
 {
-    for (size_t i = 0; i < text.n; i++)
-        if (text.p[i] <= 0x20 || text.p[i] >= 0x7f || memchr("/?#@\\,\"<>", text.p[i], 9))
-            return false;
-    return text.n > 0;
+    return http_is_visible(text, "/?#@\\,\"<>");
 }
 
 static struct bytes http_trim(struct bytes text)
@@ -261,40 +263,32 @@ static struct err http_parse_request_fields(struct http_head *head)
     return OK;
 }
 
-// Everything after the first line, which `rest` starts behind.
-static struct err http_parse_rest(struct http_head *out, struct bytes rest)
+static struct err http_parse(struct http_head *out, size_t *head_len, struct bytes in)
 {
+    struct bytes rest, line;
+
+    TRY(http_find_end(head_len, in));
+    if (*head_len == 0)
+        return OK;
+    rest = bytes_take(in, *head_len);
+    line = http_line(&rest);
+    TRY(out->is_response ? http_parse_status_line(out, line) : http_parse_request_line(out, line));
     TRY(http_parse_fields(out, rest));
     TRY(http_parse_framing(out));
     http_parse_connection(out);
-    return OK;
+    return out->is_response ? OK : http_parse_request_fields(out);
 }
 
 struct err http_parse_request(struct http_head *out, size_t *head_len, struct bytes in)
 {
-    struct bytes rest;
-
-    *out = (struct http_head) { 0 };
-    TRY(http_find_end(head_len, in));
-    if (*head_len == 0)
-        return OK;
-    rest = bytes_take(in, *head_len);
-    TRY(http_parse_request_line(out, http_line(&rest)));
-    TRY(http_parse_rest(out, rest));
-    return http_parse_request_fields(out);
+    *out = (struct http_head) { .is_response = false };
+    return http_parse(out, head_len, in);
 }
 
 struct err http_parse_response(struct http_head *out, size_t *head_len, struct bytes in)
 {
-    struct bytes rest;
-
     *out = (struct http_head) { .is_response = true };
-    TRY(http_find_end(head_len, in));
-    if (*head_len == 0)
-        return OK;
-    rest = bytes_take(in, *head_len);
-    TRY(http_parse_status_line(out, http_line(&rest)));
-    return http_parse_rest(out, rest);
+    return http_parse(out, head_len, in);
 }
 
 struct bytes http_field_get(const struct http_head *head, const char *name)
@@ -425,14 +419,21 @@ void http_write_response(struct wr *wr, unsigned status)
 }
 
 // A line break inside a value would let whoever chose it write fields of its own.
+void http_write_fields(struct wr *wr, const struct http_field *field, size_t fields)
+{
+    for (size_t i = 0; i < fields; i++) {
+        if (!http_is_token(field[i].name) || !http_is_value(field[i].value))
+            wr_refuse(wr);
+        wr_bytes(wr, field[i].name);
+        wr_str(wr, ": ");
+        wr_bytes(wr, field[i].value);
+        wr_str(wr, "\r\n");
+    }
+}
+
 void http_write_field(struct wr *wr, const char *name, struct bytes value)
 {
-    if (!http_is_token(bytes_str(name)) || !http_is_value(value))
-        wr_refuse(wr);
-    wr_str(wr, name);
-    wr_str(wr, ": ");
-    wr_bytes(wr, value);
-    wr_str(wr, "\r\n");
+    http_write_fields(wr, &(struct http_field) { bytes_str(name), value }, 1);
 }
 
 void http_write_length(struct wr *wr, size_t content_length)
@@ -447,30 +448,28 @@ const char *http_reason(unsigned status)
     static const struct {
         unsigned status;
         const char *reason;
-    } reasons[] = {
-        { 100, "Continue" },
-        { 200, "OK" },
-        { 201, "Created" },
-        { 202, "Accepted" },
-        { 204, "No Content" },
-        { 400, "Bad Request" },
-        { 401, "Unauthorized" },
-        { 403, "Forbidden" },
-        { 404, "Not Found" },
-        { 405, "Method Not Allowed" },
-        { 408, "Request Timeout" },
-        { 409, "Conflict" },
-        { 412, "Precondition Failed" },
-        { 413, "Content Too Large" },
-        { 415, "Unsupported Media Type" },
-        { 429, "Too Many Requests" },
-        { 431, "Request Header Fields Too Large" },
-        { 500, "Internal Server Error" },
-        { 501, "Not Implemented" },
-        { 502, "Bad Gateway" },
-        { 503, "Service Unavailable" },
-        { 504, "Gateway Timeout" },
-    };
+    } reasons[] = { { 100, "Continue" },
+                    { 200, "OK" },
+                    { 201, "Created" },
+                    { 202, "Accepted" },
+                    { 204, "No Content" },
+                    { 400, "Bad Request" },
+                    { 401, "Unauthorized" },
+                    { 403, "Forbidden" },
+                    { 404, "Not Found" },
+                    { 405, "Method Not Allowed" },
+                    { 408, "Request Timeout" },
+                    { 409, "Conflict" },
+                    { 412, "Precondition Failed" },
+                    { 413, "Content Too Large" },
+                    { 415, "Unsupported Media Type" },
+                    { 429, "Too Many Requests" },
+                    { 431, "Request Header Fields Too Large" },
+                    { 500, "Internal Server Error" },
+                    { 501, "Not Implemented" },
+                    { 502, "Bad Gateway" },
+                    { 503, "Service Unavailable" },
+                    { 504, "Gateway Timeout" } };
 
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
         if (reasons[i].status == status)

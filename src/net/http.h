@@ -43,5 +43,8 @@ FALLIBLE http_dechunk(uint8_t *data, size_t n, size_t body_max, size_t *body_len
 void http_write_request(struct wr *wr, const char *method, const char *target, const char *host);
 void http_write_response(struct wr *wr, unsigned status);
 void http_write_field(struct wr *wr, const char *name, struct bytes value);
+void http_write_fields(struct wr *wr, const struct http_field *field, size_t fields);
 void http_write_length(struct wr *wr, size_t content_length);
 const char *http_reason(unsigned status);
+// True for at least one character, all of them visible ASCII and none of them in `except`.
+bool http_is_visible(struct bytes text, const char *except);

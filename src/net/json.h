@@ -68,7 +68,6 @@ void jw_hex(struct jw *jw, struct bytes b);    // "0x..."
 void jw_digits(struct jw *jw, struct bytes b); // hex digits without 0x
 void jw_base64(struct jw *jw, struct bytes b);
 void jw_u64(struct jw *jw, uint64_t value);
-void jw_i64(struct jw *jw, int64_t value);
 void jw_decimal(struct jw *jw, struct u256 value);  // a string of decimal digits
 void jw_quantity(struct jw *jw, struct u256 value); // "0x..." minimal, as JSON-RPC
 void jw_bool(struct jw *jw, bool value);

@@ -123,33 +123,38 @@ void jw_cstring(struct jw *jw, const char *text)
     jw_string(jw, bytes_str(text));
 }
 
+// A string that needs no escapes, written by `write`.
+#define QUOTED(jw, write)     \
+    do {                      \
+        jw_separate(jw);      \
+        wr_u8((jw)->wr, '"'); \
+        write;                \
+        wr_u8((jw)->wr, '"'); \
+    } while (0)
+
 void jw_hex(struct jw *jw, struct bytes b)
 {
-    jw_separate(jw);
-    wr_u8(jw->wr, '"');
-    hex_write_0x(jw->wr, b);
-    wr_u8(jw->wr, '"');
+    QUOTED(jw, hex_write_0x(jw->wr, b));
 }
 
-void jw_digits(struct jw *jw, struct bytes b)
+static void jw_plain_digits(struct wr *wr, struct bytes b)
 {
-    jw_separate(jw);
-    wr_u8(jw->wr, '"');
     for (size_t i = 0; i < b.n; i++) {
         char two[3];
 
         hex_encode(two, bytes_of(b.p + i, 1));
-        wr_str(jw->wr, two);
+        wr_str(wr, two);
     }
-    wr_u8(jw->wr, '"');
+}
+
+void jw_digits(struct jw *jw, struct bytes b)
+{
+    QUOTED(jw, jw_plain_digits(jw->wr, b));
 }
 
 void jw_base64(struct jw *jw, struct bytes b)
 {
-    jw_separate(jw);
-    wr_u8(jw->wr, '"');
-    base64_write(jw->wr, b);
-    wr_u8(jw->wr, '"');
+    QUOTED(jw, base64_write(jw->wr, b));
 }
 
 void jw_u64(struct jw *jw, uint64_t value)
@@ -158,28 +163,14 @@ void jw_u64(struct jw *jw, uint64_t value)
     u256_write_decimal(jw->wr, u256_of(value));
 }
 
-void jw_i64(struct jw *jw, int64_t value)
-{
-    jw_separate(jw);
-    if (value < 0)
-        wr_u8(jw->wr, '-');
-    u256_write_decimal(jw->wr, u256_of(value < 0 ? 0 - (uint64_t)value : (uint64_t)value));
-}
-
 void jw_decimal(struct jw *jw, struct u256 value)
 {
-    jw_separate(jw);
-    wr_u8(jw->wr, '"');
-    u256_write_decimal(jw->wr, value);
-    wr_u8(jw->wr, '"');
+    QUOTED(jw, u256_write_decimal(jw->wr, value));
 }
 
 void jw_quantity(struct jw *jw, struct u256 value)
 {
-    jw_separate(jw);
-    wr_u8(jw->wr, '"');
-    u256_write_hex(jw->wr, value);
-    wr_u8(jw->wr, '"');
+    QUOTED(jw, u256_write_hex(jw->wr, value));
 }
 
 static void jw_plain(struct jw *jw, struct bytes text)

@@ -196,40 +196,25 @@ static void loop_fire_timers(struct loop *loop)
     }
 }
 
-static void loop_sweep_watches(struct loop *loop, bool all)
-{
-    for (struct loop_watch **at = &loop->watches; *at;) {
-        struct loop_watch *watch = *at;
-
-        if (!all && !watch->dead) {
-            at = &watch->next;
-            continue;
-        }
-        *at = watch->next;
-        free(watch);
+// Frees what is dead, or all, of a list.
+#define SWEEP(type, list, all)        \
+    for (type **at = &(list); *at;) { \
+        type *entry = *at;            \
+                                      \
+        if (!(all) && !entry->dead) { \
+            at = &entry->next;        \
+        } else {                      \
+            *at = entry->next;        \
+            free(entry);              \
+        }                             \
     }
-}
-
-static void loop_sweep_timers(struct loop *loop, bool all)
-{
-    for (struct loop_timer **at = &loop->timers; *at;) {
-        struct loop_timer *timer = *at;
-
-        if (!all && !timer->dead) {
-            at = &timer->next;
-            continue;
-        }
-        *at = timer->next;
-        free(timer);
-    }
-}
 
 static void loop_sweep(struct loop *loop, bool all)
 {
     if (!all && !loop->garbage)
         return;
-    loop_sweep_watches(loop, all);
-    loop_sweep_timers(loop, all);
+    SWEEP(struct loop_watch, loop->watches, all)
+    SWEEP(struct loop_timer, loop->timers, all)
     loop->garbage = false;
 }
 

@@ -1,29 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
 // The HTTP server: a loop thread that owns every connection, and workers that run handlers. A
-// connection is either the loop's or, while it stands in the queue, a worker's; the two lists
-// under `lock` are the only things that both sides touch. Trusts its handlers, nothing else.
+// connection is either the loop's or, while it stands in the queue, a worker's (net/crew.h). Trusts
+// its handlers, nothing else.
 #include "net/server.h"
 
 #include "base/fd.h"
-#include "base/must.h"
 #include "net/loop.h"
 #include "net/server_conn.h"
 
 #include <errno.h>
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
 #define ACCEPT_PAUSE_MS 200
-#define WORKERS_MAX     64U
 #define HELD_BYTES      (64U << 20) // what all peers have sent and not taken
-
-struct list {
-    struct server_conn *first, *last;
-    unsigned count;
-};
 
 struct server {
     struct server_options options;
@@ -34,22 +25,16 @@ struct server {
     int listen_fd;
     struct server_conn **conn; // connections_max places
     unsigned conns;
-    pthread_mutex_t lock;
-    pthread_cond_t work;
-    struct list queued, handled; // under lock
-    bool stopping;               // under lock
+    struct crew *crew;
     pthread_t loop_thread;
-    pthread_t worker[WORKERS_MAX];
-    unsigned workers; // running
     bool looping;
 };
 
 static struct err server_set_up(struct server *server);
-static struct err server_spawn(struct server *server);
+static void *server_loop_main(void *context);
 static void server_accept(void *context, uint32_t events);
 static void server_accept_again(void *context);
 static void server_finished(void *context);
-static bool server_submit(void *context, struct server_conn *conn);
 static void server_gone(void *context, struct server_conn *conn);
 static bool server_shed(void *context, const struct server_conn *except);
 
@@ -65,11 +50,10 @@ struct err server_start(struct server **out, int listen_fd, const struct server_
     }
     server->options = *options;
     server->listen_fd = listen_fd;
-    (void)pthread_mutex_init(&server->lock, NULL);
-    (void)pthread_cond_init(&server->work, NULL);
     err = server_set_up(server);
     if (!err.code)
-        err = server_spawn(server);
+        err = crew_thread(&server->loop_thread, server_loop_main, server);
+    server->looping = !err.code;
     *out = server;
     if (err.code)
         server_stop(out);
@@ -79,20 +63,24 @@ struct err server_start(struct server **out, int listen_fd, const struct server_
 static struct err server_set_up(struct server *server)
 {
     const struct server_options *options = &server->options;
+    struct crew_options crew = { .workers = options->workers, .queue_max = options->queue_max };
 
-    ENSURE(options->workers >= 1 && options->workers <= WORKERS_MAX, ERR_TOO_LARGE,
-           "workers: expected 1 to 64");
     server->conn = calloc(options->connections_max, sizeof(struct server_conn *));
     ENSURE(server->conn, ERR_FULL, "server: out of memory");
     TRY(fd_set_nonblock(server->listen_fd));
     TRY(loop_new(&server->loop));
     server->host = (struct server_conn_host) { .loop = server->loop, .options = options };
     server->host.server = server;
-    server->host.submit = server_submit;
     server->host.gone = server_gone;
     server->host.shed = server_shed;
     server->host.bytes_left = HELD_BYTES;
     loop_set_wake(server->loop, server_finished, server);
+    crew.loop = server->loop;
+    crew.scratch = options->response_max;
+    crew.run = server_conn_handle;
+    crew.done = server_conn_resume;
+    TRY(crew_new(&server->crew, &crew));
+    server->host.crew = server->crew;
     TRY(loop_watch(server->loop, &server->listening, server->listen_fd, EPOLLIN, server_accept,
                    server));
     return loop_timer(server->loop, &server->accept_again, (struct deadline) { INT64_MAX },
@@ -104,112 +92,14 @@ static void *server_loop_main(void *context)
     struct server *server = context;
 
     loop_run(server->loop);
-    server_finished(server); // what workers finished last is still written when it fits at once
     return NULL;
 }
 
-static struct server_conn *server_take(struct list *list)
-{
-    struct server_conn *conn = list->first;
-
-    if (!conn)
-        return NULL;
-    list->first = *server_conn_link(conn);
-    list->count--;
-    *server_conn_link(conn) = NULL;
-    return conn;
-}
-
-static void server_append(struct list *list, struct server_conn *conn)
-{
-    *server_conn_link(conn) = NULL;
-    if (list->first)
-        *server_conn_link(list->last) = conn;
-    else
-        list->first = conn;
-    list->last = conn;
-    list->count++;
-}
-
-// The next request, or NULL when the server stops.
-static struct server_conn *server_wait(struct server *server)
-{
-    struct server_conn *conn;
-
-    (void)pthread_mutex_lock(&server->lock);
-    while (!server->queued.first && !server->stopping)
-        (void)pthread_cond_wait(&server->work, &server->lock);
-    conn = server->stopping ? NULL : server_take(&server->queued);
-    (void)pthread_mutex_unlock(&server->lock);
-    return conn;
-}
-
-static void *server_worker_main(void *context)
-{
-    struct server *server = context;
-    uint8_t *response = malloc(server->options.response_max);
-    struct server_conn *conn;
-
-    must(response);
-    while ((conn = server_wait(server))) {
-        server_conn_handle(conn, response);
-        (void)pthread_mutex_lock(&server->lock);
-        server_append(&server->handled, conn);
-        (void)pthread_mutex_unlock(&server->lock);
-        loop_wake(server->loop);
-    }
-    free(response);
-    return NULL;
-}
-
-// The threads inherit a mask without any signal: signals are the main program's, and libssl writes
-// with write(), which raises SIGPIPE.
-static struct err server_spawn(struct server *server)
-{
-    sigset_t all, before;
-    int failed;
-
-    (void)sigfillset(&all);
-    must(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-    failed = pthread_create(&server->loop_thread, NULL, server_loop_main, server);
-    server->looping = !failed;
-    while (!failed && server->workers < server->options.workers) {
-        failed = pthread_create(&server->worker[server->workers], NULL, server_worker_main, server);
-        server->workers += !failed;
-    }
-    must(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
-    ENSURE(!failed, ERR_FULL, "server: no more threads");
-    return OK;
-}
-
-static bool server_submit(void *context, struct server_conn *conn)
-{
-    struct server *server = context;
-    bool room;
-
-    (void)pthread_mutex_lock(&server->lock);
-    room = server->queued.count < server->options.queue_max;
-    if (room)
-        server_append(&server->queued, conn);
-    (void)pthread_mutex_unlock(&server->lock);
-    if (room)
-        (void)pthread_cond_signal(&server->work);
-    return room;
-}
-
-// In the loop: answers that workers have finished.
 static void server_finished(void *context)
 {
     struct server *server = context;
-    struct server_conn *conn;
 
-    do {
-        (void)pthread_mutex_lock(&server->lock);
-        conn = server_take(&server->handled);
-        (void)pthread_mutex_unlock(&server->lock);
-        if (conn)
-            server_conn_resume(conn);
-    } while (conn);
+    crew_collect(server->crew);
     if (server->listening) // it may have paused because all were at work
         loop_rewatch(server->listening, EPOLLIN);
 }
@@ -288,16 +178,6 @@ static void server_accept(void *context, uint32_t events)
     }
 }
 
-static void server_end_workers(struct server *server)
-{
-    (void)pthread_mutex_lock(&server->lock);
-    server->stopping = true;
-    (void)pthread_mutex_unlock(&server->lock);
-    (void)pthread_cond_broadcast(&server->work);
-    for (unsigned i = 0; i < server->workers; i++)
-        (void)pthread_join(server->worker[i], NULL);
-}
-
 void server_stop(struct server **out)
 {
     struct server *server = *out;
@@ -305,12 +185,12 @@ void server_stop(struct server **out)
     *out = NULL;
     if (!server)
         return;
-    server_end_workers(server);
     if (server->looping) {
         loop_stop(server->loop);
         (void)pthread_join(server->loop_thread, NULL);
     }
     loop_unwatch(&server->listening);
+    crew_free(&server->crew); // what is finished last is still written when it fits at once
     while (server->conns > 0) {
         struct server_conn *conn = server->conn[server->conns - 1];
 
@@ -318,8 +198,6 @@ void server_stop(struct server **out)
     }
     loop_free(&server->loop);
     fd_close(&server->listen_fd);
-    (void)pthread_cond_destroy(&server->work);
-    (void)pthread_mutex_destroy(&server->lock);
     free(server->conn);
     free(server);
 }

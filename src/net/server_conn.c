@@ -5,7 +5,6 @@
 // DRAINed: closing at once would make the kernel reset it and lose the answer (RFC 9112 9.6).
 #include "net/server_conn.h"
 
-#include "base/must.h"
 #include "net/json.h"
 #include "net/wire.h"
 
@@ -27,7 +26,7 @@ struct server_conn {
     struct wire *wire;
     struct loop_watch *watch;
     struct loop_timer *timer;
-    struct server_conn *link;
+    struct crew_job job;
     enum state state;
     uint8_t *in;
     size_t in_len, in_cap;
@@ -66,6 +65,7 @@ struct err server_conn_new(struct server_conn **out, struct server_conn_host *ho
     }
     conn->host = host;
     conn->wire = wire;
+    conn->job.owner = conn;
     conn->since_ms = deadline_now_ms();
     err = loop_watch(host->loop, &conn->watch, fd, EPOLLIN, server_conn_event, conn);
     if (!err.code)
@@ -92,11 +92,6 @@ void server_conn_free(struct server_conn **conn)
     free(dying->in);
     free(dying->out);
     free(dying);
-}
-
-struct server_conn **server_conn_link(struct server_conn *conn)
-{
-    return &conn->link;
 }
 
 enum crowd_kind server_conn_kind(const struct server_conn *conn, int64_t *since_ms)
@@ -299,7 +294,7 @@ static bool server_conn_parse(struct server_conn *conn)
     conn->state = STATE_HANDLE;
     conn->served = true;
     loop_timer_set(conn->timer, (struct deadline) { INT64_MAX });
-    if (!conn->host->submit(conn->host->server, conn))
+    if (!crew_submit(conn->host->crew, &conn->job))
         server_conn_refuse(conn, 503, FAIL(ERR_BUSY, "too many requests at once; try again"));
     return true;
 }
@@ -319,12 +314,7 @@ static void server_conn_write_head(struct server_conn *conn, struct wr *wr,
     http_write_response(wr, response->status);
     if (response->status != 204)
         http_write_field(wr, "Content-Type", bytes_str(response->content_type));
-    for (size_t i = 0; i < response->fields; i++) {
-        char name[64];
-
-        must(bytes_to_str(response->field[i].name, name, sizeof(name)));
-        http_write_field(wr, name, response->field[i].value);
-    }
+    http_write_fields(wr, response->field, response->fields);
     if (conn->close_after)
         http_write_field(wr, "Connection", BYTES_LIT("close"));
     if (response->status == 204) // RFC 9110 8.6: no Content-Length with it
@@ -361,8 +351,9 @@ static void server_conn_answer(struct server_conn *conn, struct server_response 
     }
 }
 
-void server_conn_handle(struct server_conn *conn, uint8_t *response_buffer)
+void server_conn_handle(void *context, uint8_t *response_buffer)
 {
+    struct server_conn *conn = context;
     const struct server_options *options = conn->host->options;
     struct server_request request = { &conn->head, conn->body, options->context };
     struct server_response response = { .status = 0 };
@@ -373,8 +364,10 @@ void server_conn_handle(struct server_conn *conn, uint8_t *response_buffer)
     server_conn_answer(conn, &response);
 }
 
-void server_conn_resume(struct server_conn *conn)
+void server_conn_resume(void *context)
 {
+    struct server_conn *conn = context;
+
     if (!server_conn_hold(conn, conn->out_len)) {
         server_conn_free(&conn);
         return;
@@ -395,12 +388,9 @@ static void server_conn_refuse(struct server_conn *conn, unsigned status, struct
     response.body = WR_OF(body);
     jw = jw_of(&response.body);
     jw_object(&jw);
-    jw_key(&jw, "error");
-    jw_object(&jw);
-    jw_key(&jw, "code");
-    jw_cstring(&jw, err_name(err.code));
-    jw_key(&jw, "message");
-    jw_cstring(&jw, err_text(err));
+    jw_object(jw_key(&jw, "error"));
+    jw_cstring(jw_key(&jw, "code"), err_name(err.code));
+    jw_cstring(jw_key(&jw, "message"), err_text(err));
     jw_object_end(&jw);
     jw_object_end(&jw);
     if (status == 503)

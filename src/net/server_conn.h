@@ -3,6 +3,7 @@
 // include it: net/server.c.
 #pragma once
 
+#include "net/crew.h"
 #include "net/crowd.h"
 #include "net/loop.h"
 #include "net/server.h"
@@ -14,8 +15,7 @@ struct server_conn_host {
     struct loop *loop;
     const struct server_options *options;
     void *server;
-    // Hands the connection to a worker; false when the queue is full.
-    bool (*submit)(void *server, struct server_conn *conn);
+    struct crew *crew; // runs server_conn_handle
     // The connection is about to be freed: forget it.
     void (*gone)(void *server, struct server_conn *conn);
     // Closes another connection that holds memory; false when there is none.
@@ -31,10 +31,8 @@ enum crowd_kind server_conn_kind(const struct server_conn *conn, int64_t *since_
 bool server_conn_holds(const struct server_conn *conn);
 // In a worker: runs the handler with a response buffer of options->response_max bytes and builds
 // the answer. Touches nothing that the loop uses meanwhile.
-void server_conn_handle(struct server_conn *conn, uint8_t *response);
+void server_conn_handle(void *conn, uint8_t *response);
 // In the loop, after server_conn_handle: writes the answer and goes on. May free the connection.
-void server_conn_resume(struct server_conn *conn);
+void server_conn_resume(void *conn);
 // Closes and frees; calls host->gone.
 void server_conn_free(struct server_conn **conn);
-// The list links of the server: queued or finished, and all connections.
-struct server_conn **server_conn_link(struct server_conn *conn);

@@ -9,6 +9,7 @@
 #include "base/must.h"
 #include "crypto/openssl/mac.h"
 #include "crypto/openssl/sha2.h"
+#include "net/http.h"
 
 #include <string.h>
 #include <time.h>
@@ -119,9 +120,8 @@ void sigv4_signature(char out[static 65], struct bytes secret_key, const struct 
 // A value with blanks or line breaks would be signed in another form than it is sent in.
 static void sigv4_header(struct wr *wr, const char *name, struct bytes value)
 {
-    for (size_t i = 0; i < value.n; i++)
-        if (value.p[i] <= 0x20 || value.p[i] >= 0x7f)
-            wr_refuse(wr);
+    if (value.n > 0 && !http_is_visible(value, ""))
+        wr_refuse(wr);
     wr_str(wr, name);
     wr_u8(wr, ':');
     wr_bytes(wr, value);

@@ -35,15 +35,12 @@ static struct err tls_new(SSL_CTX **out, const SSL_METHOD *method)
     ENSURE(ctx, ERR_INTERNAL, "TLS: no context");
     SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
     ENSURE(SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
-               SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1,
-           ERR_INTERNAL, "TLS: versions not accepted");
-    ENSURE(SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20:!PSK:!aNULL") == 1,
-           ERR_INTERNAL, "TLS: suites not accepted");
-    ENSURE(SSL_CTX_set_ciphersuites(ctx, "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:"
-                                         "TLS_CHACHA20_POLY1305_SHA256") == 1,
-           ERR_INTERNAL, "TLS: suites not accepted");
-    ENSURE(SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") == 1, ERR_INTERNAL,
-           "TLS: groups not accepted");
+               SSL_CTX_set_max_proto_version(ctx, TLS1_3_VERSION) == 1 &&
+               SSL_CTX_set_cipher_list(ctx, "ECDHE+AESGCM:ECDHE+CHACHA20:!PSK:!aNULL") == 1 &&
+               SSL_CTX_set_ciphersuites(ctx, "TLS_AES_256_GCM_SHA384:TLS_AES_128_GCM_SHA256:"
+                                             "TLS_CHACHA20_POLY1305_SHA256") == 1 &&
+               SSL_CTX_set1_groups_list(ctx, "X25519:P-256:P-384") == 1,
+           ERR_INTERNAL, "TLS: versions, suites or groups not accepted");
     (void)SSL_CTX_set_options(ctx, SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
                                        SSL_OP_CIPHER_SERVER_PREFERENCE);
     (void)SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE |

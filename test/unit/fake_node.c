@@ -88,7 +88,7 @@ static void node_raw(struct fake_node *node, struct jw *jw, const struct json *v
         jw_key(jw, "error");
         jw_object(jw);
         jw_key(jw, "code");
-        jw_i64(jw, -32000);
+        jw_value(jw, &(struct json) { .type = JSON_NUMBER, .text = BYTES_LIT("-32000") });
         jw_key(jw, "message");
         jw_cstring(jw, node->refuse);
         jw_object_end(jw);

@@ -304,8 +304,7 @@ static void writer(void **state)
     jw_key(&jw, "list");
     jw_array(&jw);
     jw_u64(&jw, UINT64_MAX);
-    jw_i64(&jw, INT64_MIN);
-    jw_i64(&jw, 7);
+    jw_u64(&jw, 7);
     jw_bool(&jw, true);
     jw_null(&jw);
     jw_object(&jw);
@@ -328,7 +327,7 @@ static void writer(void **state)
         wr_done(&wr),
         "{\"s\\\"\":"
         "\"a\xef\xbf\xbd\\u000a\\\"\\\\\xef\xbf\xbd\xc3\xa9\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbdz\","
-        "\"list\":[18446744073709551615,-9223372036854775808,7,true,null,{}],\"hex\":\"0x00ab\","
+        "\"list\":[18446744073709551615,7,true,null,{}],\"hex\":\"0x00ab\","
         "\"digits\":\"00ab\",\"base64\":\"AKs=\",\"decimal\":\"1000\",\"quantity\":\"0x3e8\",\"c\":"
         "\"\"}"));
 }
