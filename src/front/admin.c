@@ -3,10 +3,11 @@
 // only: the vault measures and decodes the same bytes again.
 #include "front/admin.h"
 
-#include "base/base64.h"
 #include "front/params.h"
 #include "front/report.h"
 #include "net/when.h"
+#include "proto/approval.h"
+#include "proto/manifest.h"
 
 static struct err admin_check_versions(const struct json *versions)
 {
@@ -41,24 +42,47 @@ struct err admin_hello(struct call *call, const struct json *params)
 struct err admin_status(struct call *call, const struct json *params)
 {
     (void)params;
-    return link_send(call->core->link, MSG_STATUS, BYTES_NONE,
-                     (struct link_done) { report_status, call });
+    call->tell = report_status;
+    return call_ask(call, MSG_STATUS, BYTES_NONE, report_asked);
 }
 
 struct err admin_configure(struct call *call, const struct json *params)
 {
-    struct bytes text = json_string(json_get(params, "config_b64"));
-    uint8_t canonical[CONFIG_BYTES_MAX];
+    static const struct params_blob canonical =
+        PARAMS_BLOB("config_b64", CONFIG_BYTES_MAX, "16384");
     struct config config;
-    size_t n = 0;
+    struct bytes bytes;
 
-    ENSURE(text.p, ERR_MALFORMED, "config_b64: expected a string");
-    ENSURE(!base64_decode(canonical, sizeof(canonical), &n, text).code, ERR_MALFORMED,
-           "config_b64: expected base64 of at most 16384 bytes");
-    TRY(config_read(&config, bytes_of(canonical, n)));
-    TRY(call_keep(call, bytes_of(canonical, n)));
-    return link_send(call->core->link, MSG_CONFIGURE, bytes_of(canonical, n),
-                     (struct link_done) { report_configured, call });
+    TRY(params_read_blob(&bytes, params, &canonical));
+    TRY(config_read(&config, bytes));
+    TRY(call_keep(call, bytes));
+    return call_ask(call, MSG_CONFIGURE, bytes, report_configured);
+}
+
+struct err admin_manifest(struct call *call, const struct json *params)
+{
+    static const struct params_blob manifest =
+        PARAMS_BLOB("manifest_b64", MANIFEST_SIGNED_MAX, "133120");
+    struct bytes bytes;
+
+    TRY(params_read_blob(&bytes, params, &manifest));
+    return call_ask(call, MSG_MANIFEST, bytes, report_changed);
+}
+
+struct err admin_seal(struct call *call, const struct json *params)
+{
+    (void)params;
+    return call_ask(call, MSG_SEAL, BYTES_NONE, report_changed);
+}
+
+struct err admin_unseal(struct call *call, const struct json *params)
+{
+    static const struct params_blob approvals =
+        PARAMS_BLOB("approvals_b64", 1 + CONFIG_ADMINS * APPROVAL_BYTES, "1041");
+    struct bytes bytes;
+
+    TRY(params_read_blob(&bytes, params, &approvals));
+    return call_ask(call, MSG_UNSEAL, bytes, report_changed);
 }
 
 struct err admin_set_credentials(struct call *call, const struct json *params)
@@ -71,7 +95,7 @@ struct err admin_set_credentials(struct call *call, const struct json *params)
         .secret_key = json_string(json_get(params, "aws_secret_access_key")),
         .token = json_string(token),
     };
-    uint64_t expires_s, now_s = core_now_s(core);
+    uint64_t expires_s, now_s = core_now_s(&core->clock);
     struct jw *jw;
 
     ENSURE(!token || given.token.p, ERR_MALFORMED, "aws_session_token: expected a string");
@@ -88,11 +112,11 @@ struct err admin_set_credentials(struct call *call, const struct json *params)
 
 struct err admin_attestation(struct call *call, const struct json *params)
 {
-    struct params_nonce nonce;
+    struct bytes nonce;
     struct wr *wr;
 
     TRY(params_read_nonce(&nonce, params));
     TRY(link_begin(call->core->link, &wr, MSG_ATTESTATION, 1 + NONCE_BYTES_MAX));
-    wr_var8(wr, params_nonce_bytes(&nonce));
+    wr_var8(wr, nonce);
     return link_end(call->core->link, (struct link_done) { report_attestation, call });
 }

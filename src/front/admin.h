@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The methods about the enclave itself: hello, status, configure, set_credentials, attestation.
+// The methods about the enclave itself: hello, status, configure, set_credentials, attestation,
+// manifest.apply, seal, unseal.
 // Handlers of the table in methods.c: on OK the call is answered or will be. Who may include it:
 // front.
 #pragma once
@@ -9,5 +10,8 @@
 FALLIBLE admin_hello(struct call *call, const struct json *params);
 FALLIBLE admin_status(struct call *call, const struct json *params);
 FALLIBLE admin_configure(struct call *call, const struct json *params);
+FALLIBLE admin_manifest(struct call *call, const struct json *params);
+FALLIBLE admin_seal(struct call *call, const struct json *params);
+FALLIBLE admin_unseal(struct call *call, const struct json *params);
 FALLIBLE admin_set_credentials(struct call *call, const struct json *params);
 FALLIBLE admin_attestation(struct call *call, const struct json *params);

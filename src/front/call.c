@@ -67,6 +67,12 @@ struct bytes call_kept(const struct call *call)
     return bytes_of(call->keep, call->keep_len);
 }
 
+struct err call_ask(struct call *call, uint16_t type, struct bytes body,
+                    void (*done)(void *call, struct link_answer *answer))
+{
+    return link_send(call->core->link, type, body, (struct link_done) { done, call });
+}
+
 static void call_open_frame(const struct call *call)
 {
     answer = WR_OF(answer_space);

@@ -18,8 +18,11 @@ struct call {
     // For the method's own use until the answer: bytes it needs then (freed with the call).
     uint8_t *keep;
     size_t keep_len;
-    bool creating;      // keysets.c: create, not open
-    unsigned kms_calls; // keysets.c: made so far
+    // report.c: what is told of the vault's status.
+    void (*tell)(struct jw *jw, struct core *core, const struct msg_status *status);
+    bool creating;             // keysets.c: create, not open
+    unsigned kms_calls;        // keysets.c: made so far
+    enum err_code kms_refused; // keysets.c: why the last one failed; in AWS's words: what is kept
 };
 
 // A new call of a connection (NULL in tests), with a checked id (or NULL). ERR_FULL.
@@ -28,6 +31,9 @@ FALLIBLE call_new(struct call **out, struct core *core, struct control_conn *con
 // Keeps a copy of bytes. ERR_FULL.
 FALLIBLE call_keep(struct call *call, struct bytes b);
 struct bytes call_kept(const struct call *call);
+// Asks the vault; `done` is told the answer, with the call as its context.
+FALLIBLE call_ask(struct call *call, uint16_t type, struct bytes body,
+                  void (*done)(void *call, struct link_answer *answer));
 // Starts a result: the writer stands inside the "result" object. call_end sends it and frees the
 // call. Nothing else may be answered in between.
 struct jw *call_begin(struct call *call);

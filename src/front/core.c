@@ -4,24 +4,21 @@
 #include "front/core.h"
 
 #include "base/deadline.h"
+#include "base/must.h"
 
 #include <stdio.h>
 #include <string.h>
 
-uint64_t core_now_ms(const struct core *core)
+uint64_t core_now_s(const struct core_clock *clock)
 {
-    return core->wall_ms + (uint64_t)(deadline_now_ms() - core->boot_ms);
+    return (clock->wall_ms + (uint64_t)(deadline_now_ms() - clock->boot_ms)) / 1000;
 }
 
-uint64_t core_now_s(const struct core *core)
+void core_set_status(struct core *core, const struct msg_status *status)
 {
-    return core_now_ms(core) / 1000;
-}
-
-void core_set_clock(struct core *core, uint64_t now_ms)
-{
-    core->wall_ms = now_ms;
-    core->boot_ms = deadline_now_ms();
+    core->boot = status->boot;
+    core->clock = (struct core_clock) { status->now_ms, deadline_now_ms() };
+    core_set_phase(core, status->phase);
 }
 
 void core_set_phase(struct core *core, uint8_t phase)
@@ -44,9 +41,12 @@ struct err core_set_config(struct core *core, struct bytes canonical)
 
 const char *core_phase_name(uint8_t phase)
 {
-    if (phase == PHASE_READY)
-        return "READY";
-    return phase == PHASE_CONFIGURED ? "CONFIGURED" : "UNCONFIGURED";
+    static const char *const names[] = { [PHASE_UNCONFIGURED] = "UNCONFIGURED",
+                                         [PHASE_CONFIGURED] = "CONFIGURED",
+                                         [PHASE_READY] = "READY",
+                                         [PHASE_SEALED] = "SEALED" };
+
+    return phase < ARRAY_LEN(names) && names[phase] ? names[phase] : "UNKNOWN";
 }
 
 void core_event(enum core_event event, int64_t a, int64_t b)

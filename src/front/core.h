@@ -21,6 +21,12 @@ enum core_event {
     CORE_EVENT_CREDENTIALS = 21, // minutes that they are valid, 0
 };
 
+// The trusted wall clock: the vault's, and CLOCK_BOOTTIME since.
+struct core_clock {
+    uint64_t wall_ms; // the vault's clock at
+    int64_t boot_ms;  // this time of CLOCK_BOOTTIME
+};
+
 struct core {
     struct loop *loop;
     struct link *link;
@@ -32,8 +38,7 @@ struct core {
     // As the vault said last. Every decision is the vault's; these are for early, clear refusals.
     uint8_t phase; // enum receipt_phase; 0 until the vault has told
     struct id boot;
-    uint64_t wall_ms; // the vault's clock at
-    int64_t boot_ms;  // this time of CLOCK_BOOTTIME
+    struct core_clock clock;
 
     struct config config; // views into config_bytes
     bool configured;
@@ -41,11 +46,9 @@ struct core {
     uint8_t config_bytes[CONFIG_BYTES_MAX];
 };
 
-// The trusted wall clock: the vault's, and CLOCK_BOOTTIME since.
-uint64_t core_now_ms(const struct core *core);
-uint64_t core_now_s(const struct core *core);
-// Sets the clock by the vault's.
-void core_set_clock(struct core *core, uint64_t now_ms);
+uint64_t core_now_s(const struct core_clock *clock);
+// Takes over phase, boot and time of the vault.
+void core_set_status(struct core *core, const struct msg_status *status);
 void core_set_phase(struct core *core, uint8_t phase);
 // Takes over a configuration: the vault's, or one that it has just accepted.
 FALLIBLE core_set_config(struct core *core, struct bytes canonical);

@@ -6,7 +6,7 @@
 
 #include "base/arena.h"
 #include "base/ct.h"
-#include "base/must.h"
+#include "net/http.h"
 
 #include <pthread.h>
 #include <stdlib.h>
@@ -57,24 +57,15 @@ void credentials_free(struct credentials **credentials)
 }
 
 // What AWS issues is printable; a line break would end the HTTP header it stands in.
-static bool credentials_printable(struct bytes b)
-{
-    for (size_t i = 0; i < b.n; i++)
-        if (b.p[i] <= ' ' || b.p[i] > '~')
-            return false;
-    return true;
-}
-
 static struct err credentials_check_form(const struct sigv4_credentials *given)
 {
-    ENSURE(given->access_key.n >= 1 && given->access_key.n <= KEY_BYTES_MAX &&
-               credentials_printable(given->access_key),
+    ENSURE(given->access_key.n <= KEY_BYTES_MAX && http_is_visible(given->access_key, ""),
            ERR_MALFORMED, "aws_access_key_id: expected 1 to 128 printable characters");
-    ENSURE(given->secret_key.n >= 1 && given->secret_key.n <= KEY_BYTES_MAX &&
-               credentials_printable(given->secret_key),
+    ENSURE(given->secret_key.n <= KEY_BYTES_MAX && http_is_visible(given->secret_key, ""),
            ERR_MALFORMED, "aws_secret_access_key: expected 1 to 128 printable characters");
-    ENSURE(given->token.n <= TOKEN_BYTES_MAX && credentials_printable(given->token), ERR_MALFORMED,
-           "aws_session_token: expected at most 8192 printable characters");
+    ENSURE(given->token.n <= TOKEN_BYTES_MAX &&
+               (given->token.n == 0 || http_is_visible(given->token, "")),
+           ERR_MALFORMED, "aws_session_token: expected at most 8192 printable characters");
     return OK;
 }
 

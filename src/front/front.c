@@ -23,10 +23,13 @@ struct front {
     struct err end; // why the loop was stopped
 };
 
-static void front_fail(void *context, struct err err)
+// Ends the front, unless there is no error.
+static void front_check(void *context, struct err err)
 {
     struct front *front = context;
 
+    if (!err.code)
+        return;
     if (!front->end.code)
         front->end = err;
     loop_stop(front->core.loop);
@@ -53,7 +56,7 @@ static void front_age(void *context)
 {
     struct front *front = context;
 
-    (void)credentials_expires(front->core.credentials, core_now_s(&front->core));
+    (void)credentials_expires(front->core.credentials, core_now_s(&front->core.clock));
     loop_timer_set(front->age, deadline_in(AGE_MS));
 }
 
@@ -80,7 +83,7 @@ static struct err front_set_up(struct front *front)
     TRY(loop_new(&core->loop));
     loop_set_turn(core->loop, front_turn, front);
     loop_set_wake(core->loop, front_wake, front);
-    TRY(link_new(&core->link, core->loop, front->env->vault_fd, front_fail, front));
+    TRY(link_new(&core->link, core->loop, front->env->vault_fd, front_check, front));
     TRY(credentials_new(&core->credentials));
     TRY(loop_timer(core->loop, &front->age, deadline_in(AGE_MS), front_age, front));
     return kms_new(&core->kms, core, front->env);
@@ -101,35 +104,26 @@ static struct err front_learn_config(struct front *front, struct link_answer *an
 
 static void front_on_config(void *context, struct link_answer *answer)
 {
-    struct err err = front_learn_config(context, answer);
-
-    if (err.code)
-        front_fail(context, err);
+    front_check(context, front_learn_config(context, answer));
 }
 
 static struct err front_learn_status(struct front *front, struct link_answer *answer)
 {
-    struct core *core = &front->core;
     struct msg_status status = { 0 };
 
     ENSURE(answer->verdict.code == ERR_NONE, ERR_INTERNAL, "vault: keeps its status back");
     TRY(msg_read_status(&status, &answer->result));
     TRY(rd_end(&answer->result));
-    core->boot = status.boot;
-    core_set_clock(core, status.now_ms);
-    core_set_phase(core, status.phase);
+    core_set_status(&front->core, &status);
     if (status.phase == PHASE_UNCONFIGURED)
         return front_serve(front);
-    return link_send(core->link, MSG_CONFIG, BYTES_NONE,
+    return link_send(front->core.link, MSG_CONFIG, BYTES_NONE,
                      (struct link_done) { front_on_config, front });
 }
 
 static void front_on_status(void *context, struct link_answer *answer)
 {
-    struct err err = front_learn_status(context, answer);
-
-    if (err.code)
-        front_fail(context, err);
+    front_check(context, front_learn_status(context, answer));
 }
 
 // Connections first: calls then have nobody to answer, and end with the KMS client and the link.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // Keysets: the vault says step by step which KMS call it wants, the front makes it and carries the
-// answer back, until the vault is done. The front chooses nothing. When anything fails the client
-// hears why, and the vault's pending operation is simply not continued.
+// answer back or says that there is none, until the vault is done. The front chooses nothing. When
+// the vault gives up the client hears why. When the front has to, the vault's pending operation is
+// simply not continued.
 #include "front/keysets.h"
 
 #include "front/kms.h"
@@ -18,16 +19,14 @@ struct err keysets_create(struct call *call, const struct json *params)
 {
     struct core *core = call->core;
     struct msg_keyset_create m = { .name = json_string(json_get(params, "name")) };
-    struct params_nonce nonce;
     struct wr *wr;
 
     ENSURE(m.name.n >= 1 && m.name.n <= NAME_BYTES_MAX, ERR_MALFORMED,
            "name: expected the name of a keyset of the configuration");
     ENSURE(config_find_keyset(&core->config, m.name), ERR_NOT_FOUND,
            "name: no keyset of the configuration");
-    TRY(params_read_nonce(&nonce, params));
-    TRY(credentials_check(core->credentials, core_now_s(core)));
-    m.nonce = params_nonce_bytes(&nonce);
+    TRY(params_read_nonce(&m.nonce, params));
+    TRY(credentials_check(core->credentials, core_now_s(&core->clock)));
     call->creating = true;
     TRY(link_begin(core->link, &wr, MSG_KEYSET_CREATE, 2 + NAME_BYTES_MAX + NONCE_BYTES_MAX));
     msg_write_keyset_create(wr, &m);
@@ -37,13 +36,11 @@ struct err keysets_create(struct call *call, const struct json *params)
 struct err keysets_open(struct call *call, const struct json *params)
 {
     struct core *core = call->core;
-    uint8_t space[RECORD_BYTES_MAX];
     struct bytes record;
 
-    TRY(params_read_record(&record, space, params));
-    TRY(credentials_check(core->credentials, core_now_s(core)));
-    return link_send(core->link, MSG_KEYSET_OPEN, record,
-                     (struct link_done) { keysets_on_step, call });
+    TRY(params_read_blob(&record, params, &params_record));
+    TRY(credentials_check(core->credentials, core_now_s(&core->clock)));
+    return call_ask(call, MSG_KEYSET_OPEN, record, keysets_on_step);
 }
 
 static struct err keysets_ask_kms(struct call *call, const struct msg_step *step)
@@ -97,16 +94,38 @@ static struct err keysets_answer_vault(struct call *call, const struct kms_job *
     return link_end(link, (struct link_done) { keysets_on_step, call });
 }
 
+// The vault asks for no further call: what AWS said last is more use to people than its words.
+static void keysets_on_failed(void *context, struct link_answer *answer)
+{
+    struct call *call = context;
+
+    if (answer->verdict.code)
+        call_fail_text(call, call->kms_refused, call_kept(call));
+    else
+        keysets_on_step(call, answer);
+}
+
+// A keyset of k of n may open without this CMK: the vault knows.
+static struct err keysets_tell_failure(struct call *call, const struct kms_job *job)
+{
+    struct link *link = call->core->link;
+    struct wr *wr;
+
+    call->kms_refused = job->err.code;
+    TRY(call_keep(call, job->text_len ? bytes_of(job->text, job->text_len)
+                                      : bytes_str(err_text(job->err))));
+    TRY(link_begin(link, &wr, MSG_KMS_FAILED, 8));
+    wr_u64(wr, job->operation);
+    return link_end(link, (struct link_done) { keysets_on_failed, call });
+}
+
 static void keysets_on_kms(void *context, struct kms_job *job)
 {
     struct call *call = context;
-    struct err err = job->err;
+    struct err err =
+        job->err.code ? keysets_tell_failure(call, job) : keysets_answer_vault(call, job);
 
-    if (!err.code)
-        err = keysets_answer_vault(call, job);
-    if (err.code == ERR_KMS)
-        call_fail_text(call, ERR_KMS, bytes_of(job->text, job->text_len));
-    else if (err.code)
+    if (err.code)
         call_fail(call, err);
     kms_job_free(&job);
 }

@@ -5,168 +5,76 @@
 // answers are ciphertexts for the vault; nothing secret but the credentials' signatures passes.
 #include "front/kms.h"
 
-#include "base/must.h"
 #include "front/kmscall.h"
 #include "proto/arn.h"
 
-#include <pthread.h>
-#include <signal.h>
 #include <stdlib.h>
 #include <string.h>
 
 #define QUEUE_MAX 16U
 
 struct kms {
-    struct core *core;
     struct kmscall *call; // the worker's
-    pthread_t thread;
-    bool started;
-    pthread_mutex_t lock;
-    pthread_cond_t changed;
-    bool running, stopping;            // under lock
-    unsigned queued_count;             // under lock
-    struct kms_job *queued, *finished; // under lock
+    struct crew *crew;
 };
 
-static void *kms_main(void *context);
-
-// Signals are not the worker's business, and libssl writes with write(), which raises SIGPIPE.
-static struct err kms_start(struct kms *kms)
+static void kms_run(void *owner, uint8_t *space)
 {
-    sigset_t all, before;
-    int failed;
+    struct kms_job *job = owner;
 
-    (void)sigfillset(&all);
-    must(pthread_sigmask(SIG_SETMASK, &all, &before) == 0);
-    failed = pthread_create(&kms->thread, NULL, kms_main, kms);
-    must(pthread_sigmask(SIG_SETMASK, &before, NULL) == 0);
-    ENSURE(!failed, ERR_FULL, "KMS client: no thread");
-    kms->started = true;
-    // A thread's first system calls are none that the sandbox allows: wait until they are made.
-    (void)pthread_mutex_lock(&kms->lock);
-    while (!kms->running)
-        (void)pthread_cond_wait(&kms->changed, &kms->lock);
-    (void)pthread_mutex_unlock(&kms->lock);
-    return OK;
+    (void)space;
+    kmscall_run(job->call, job);
+}
+
+static void kms_done(void *owner)
+{
+    struct kms_job *job = owner;
+
+    job->done(job->context, job);
 }
 
 struct err kms_new(struct kms **out, struct core *core, const struct front_env *env)
 {
     struct kms *kms = calloc(1, sizeof(*kms));
+    struct crew_options options = { .workers = 1, .queue_max = QUEUE_MAX };
     struct err err;
 
     *out = kms;
     ENSURE(kms, ERR_FULL, "KMS client: out of memory");
-    kms->core = core;
-    (void)pthread_mutex_init(&kms->lock, NULL);
-    (void)pthread_cond_init(&kms->changed, NULL);
+    options.loop = core->loop;
+    options.run = kms_run;
+    options.done = kms_done;
     err = kmscall_new(&kms->call, core->credentials, env);
     if (!err.code)
-        err = kms_start(kms);
+        err = crew_new(&kms->crew, &options);
     if (err.code)
         kms_free(out);
     return err;
 }
 
-static struct kms_job *kms_pop(struct kms_job **list)
+struct err kms_submit(struct kms *kms, struct kms_job *job)
 {
-    struct kms_job *job = *list;
-
-    if (job) {
-        *list = job->next;
-        job->next = NULL;
-    }
-    return job;
-}
-
-static void kms_push(struct kms_job **list, struct kms_job *job)
-{
-    while (*list)
-        list = &(*list)->next;
-    *list = job;
-}
-
-static struct kms_job *kms_wait(struct kms *kms)
-{
-    struct kms_job *job;
-
-    (void)pthread_mutex_lock(&kms->lock);
-    kms->running = true;
-    (void)pthread_cond_broadcast(&kms->changed);
-    while (!kms->queued && !kms->stopping)
-        (void)pthread_cond_wait(&kms->changed, &kms->lock);
-    job = kms->stopping ? NULL : kms_pop(&kms->queued);
-    kms->queued_count -= job != NULL;
-    (void)pthread_mutex_unlock(&kms->lock);
-    return job;
-}
-
-static void *kms_main(void *context)
-{
-    struct kms *kms = context;
-    struct kms_job *job;
-
-    while ((job = kms_wait(kms))) {
-        kmscall_run(kms->call, job);
-        (void)pthread_mutex_lock(&kms->lock);
-        kms_push(&kms->finished, job);
-        (void)pthread_mutex_unlock(&kms->lock);
-        loop_wake(kms->core->loop);
-    }
-    return NULL;
+    job->crew.owner = job;
+    job->call = kms->call;
+    job->err = FAIL(ERR_CLOSED, "KMS: the enclave's front is ending"); // until it was run
+    ENSURE(crew_submit(kms->crew, &job->crew), ERR_BUSY, "KMS: too many calls at once; try again");
+    return OK;
 }
 
 void kms_collect(struct kms *kms)
 {
-    struct kms_job *job;
-
-    do {
-        (void)pthread_mutex_lock(&kms->lock);
-        job = kms_pop(&kms->finished);
-        (void)pthread_mutex_unlock(&kms->lock);
-        if (job)
-            job->done(job->context, job);
-    } while (job);
-}
-
-struct err kms_submit(struct kms *kms, struct kms_job *job)
-{
-    bool room;
-
-    (void)pthread_mutex_lock(&kms->lock);
-    room = kms->queued_count < QUEUE_MAX && !kms->stopping;
-    if (room) {
-        kms_push(&kms->queued, job);
-        kms->queued_count++;
-        (void)pthread_cond_broadcast(&kms->changed);
-    }
-    (void)pthread_mutex_unlock(&kms->lock);
-    ENSURE(room, ERR_BUSY, "KMS: too many calls at once; try again");
-    return OK;
+    crew_collect(kms->crew);
 }
 
 void kms_free(struct kms **out)
 {
     struct kms *kms = *out;
-    struct kms_job *job;
 
     *out = NULL;
     if (!kms)
         return;
-    (void)pthread_mutex_lock(&kms->lock);
-    kms->stopping = true;
-    (void)pthread_cond_broadcast(&kms->changed);
-    (void)pthread_mutex_unlock(&kms->lock);
-    if (kms->started)
-        (void)pthread_join(kms->thread, NULL);
-    while ((job = kms_pop(&kms->queued))) {
-        job->err = FAIL(ERR_CLOSED, "KMS: the enclave's front is ending");
-        kms_push(&kms->finished, job);
-    }
-    kms_collect(kms);
+    crew_free(&kms->crew);
     kmscall_free(&kms->call);
-    (void)pthread_cond_destroy(&kms->changed);
-    (void)pthread_mutex_destroy(&kms->lock);
     free(kms);
 }
 
@@ -188,8 +96,7 @@ static struct err kms_job_fill(struct kms_job *job, const struct core *core,
     int index;
 
     job->operation = step->operation;
-    job->wall_ms = core->wall_ms;
-    job->boot_ms = core->boot_ms;
+    job->clock = core->clock;
     job->request = (struct kmsjson_request) { .kind = step->kind };
     job->request.deployment = core->config.deployment;
     job->request.cmk = kms_job_copy(&space, step->cmk);

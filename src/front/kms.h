@@ -5,12 +5,15 @@
 
 #include "front/core.h"
 #include "front/kmsjson.h"
+#include "net/crew.h"
 
 struct kms;
+struct kmscall;
 
 // One call. Made by kms_job_new; the views of `request` point into its own space.
 struct kms_job {
-    struct kms_job *next;
+    struct crew_job crew;
+    struct kmscall *call;
     // Called once, in the loop's thread, by kms_collect or kms_free. The job then belongs to it.
     void (*done)(void *context, struct kms_job *job);
     void *context;
@@ -18,12 +21,11 @@ struct kms_job {
     struct kmsjson_request request;
     unsigned host; // index in the configuration
     char host_name[HOST_BYTES_MAX + 1];
-    uint64_t wall_ms; // the trusted clock at
-    int64_t boot_ms;  // this CLOCK_BOOTTIME
-    // The outcome. With code ERR_KMS, `text` holds AWS's words.
+    struct core_clock clock;
+    // The outcome. When AWS refused (ERR_KMS, ERR_EXPIRED), `text` holds its words.
     struct err err;
     size_t text_len;
-    uint8_t text[WHAT_BYTES_MAX];
+    uint8_t text[WHAT_BYTES_MAX + 100];
     struct kmsjson_answer answer;
     uint8_t space[ARN_BYTES_MAX + NAME_BYTES_MAX + KMS_BLOB_MAX + DOCUMENT_MAX];
 };

@@ -1,12 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
-// A KMS call: TLS to the exact host, SigV4, one retry when KMS says that it may help, one deadline
-// over everything. What AWS refuses is reported in AWS's words, since the operator has to act on
-// them. Everything that a sandboxed process cannot make later is made in kmscall_new.
+// A KMS call: TLS to the exact host, SigV4, further attempts when they may help (KMS is busy or
+// broken, the connection was cut), one deadline over everything. What AWS refuses is reported in
+// AWS's words, since the operator has to act on them. Everything that a sandboxed process cannot
+// make later is made in kmscall_new.
 #include "front/kmscall.h"
 
 #include "base/ct.h"
 #include "base/must.h"
+#include "crypto/openssl/libcrypto.h"
 #include "net/client.h"
+#include "net/when.h"
 #include "proto/arn.h"
 
 #include <poll.h>
@@ -14,7 +17,9 @@
 #include <string.h>
 
 #define CALL_MS      15000
-#define BACKOFF_MS   500
+#define ATTEMPTS     6   // with the pauses between them 3 s at most
+#define BACKOFF_MS   100 // the first pause at most; each further one twice as long
+#define SKEW_S       300
 #define REQUEST_MAX  (48U << 10) // document and blob as base64, and the rest
 #define RESPONSE_MAX (48U << 10)
 #define AUTH_MAX     1024U
@@ -89,23 +94,12 @@ static struct client *kmscall_client(struct kmscall *call, const struct kms_job 
     return client;
 }
 
-static uint64_t kmscall_now_s(const struct kms_job *job)
-{
-    return (job->wall_ms + (uint64_t)(deadline_now_ms() - job->boot_ms)) / 1000;
-}
-
 // The header fields of a request; views into `call` and `date`.
 struct kmscall_fields {
     struct http_field field[5];
     size_t n;
     char date[SIGV4_DATE];
 };
-
-static void kmscall_field(struct kmscall_fields *fields, const char *name, struct bytes value)
-{
-    must(fields->n < ARRAY_LEN(fields->field));
-    fields->field[fields->n++] = (struct http_field) { bytes_str(name), value };
-}
 
 static struct err kmscall_sign(struct kmscall *call, const struct kms_job *job,
                                struct kmscall_fields *fields, struct bytes body)
@@ -118,15 +112,16 @@ static struct err kmscall_sign(struct kmscall *call, const struct kms_job *job,
     request.region = arn.region;
     request.service = BYTES_LIT("kms");
     request.target = bytes_str(kmsjson_target(job->request.kind));
-    request.now_s = kmscall_now_s(job);
+    request.now_s = core_now_s(&job->clock);
     TRY(credentials_sign(call->credentials, &auth, &token, &request));
     sigv4_date(fields->date, request.now_s);
-    kmscall_field(fields, "Content-Type", BYTES_LIT("application/x-amz-json-1.1"));
-    kmscall_field(fields, "X-Amz-Target", request.target);
-    kmscall_field(fields, "X-Amz-Date", bytes_str(fields->date));
-    kmscall_field(fields, "Authorization", wr_done(&auth));
-    if (token.len > 0)
-        kmscall_field(fields, "X-Amz-Security-Token", wr_done(&token));
+    fields->n = token.len > 0 ? 5 : 4;
+    fields->field[0] =
+        (struct http_field) { BYTES_LIT("Content-Type"), BYTES_LIT("application/x-amz-json-1.1") };
+    fields->field[1] = (struct http_field) { BYTES_LIT("X-Amz-Target"), request.target };
+    fields->field[2] = (struct http_field) { BYTES_LIT("X-Amz-Date"), bytes_str(fields->date) };
+    fields->field[3] = (struct http_field) { BYTES_LIT("Authorization"), wr_done(&auth) };
+    fields->field[4] = (struct http_field) { BYTES_LIT("X-Amz-Security-Token"), wr_done(&token) };
     return OK;
 }
 
@@ -145,14 +140,51 @@ static struct err kmscall_once(struct kmscall *call, const struct kms_job *job,
     request.body = wr_done(&body);
     request.field = fields.field;
     request.fields = fields.n;
-    client->now_s = kmscall_now_s(job);
+    client->now_s = core_now_s(&job->clock);
     return client_call(client, &request, call->response, sizeof(call->response), response, until);
 }
 
+// What AWS names when the same call may succeed a moment later (KMS API reference, "Common
+// errors").
 static bool kmscall_may_help(unsigned status, const char *type)
 {
-    return status >= 500 || status == 429 || strcmp(type, "ThrottlingException") == 0 ||
-           strcmp(type, "DependencyTimeoutException") == 0;
+    static const char *const types[] = { "ThrottlingException", "KMSInternalException",
+                                         "DependencyTimeoutException" };
+    bool is_known = false;
+
+    for (size_t i = 0; i < ARRAY_LEN(types); i++)
+        is_known = is_known || strcmp(type, types[i]) == 0;
+    return is_known || status >= 500 || status == 429;
+}
+
+// What time it is for AWS: the answer's Date, or what stands in the parentheses of "Signature
+// expired: 20260101T000000Z is now earlier than 20260101T001000Z (20260101T001500Z - 5 min.)".
+static bool kmscall_their_time(uint64_t *out, const struct client_response *response,
+                               struct bytes text)
+{
+    const uint8_t *at = memmem(text.p, text.n, "Z (", 3);
+    struct bytes named = at ? bytes_skip(text, (size_t)(at - text.p) + 3) : BYTES_NONE;
+
+    return !when_http(out, http_field_get(&response->head, "Date")).code ||
+           !when_basic(out, bytes_take(named, SIGV4_DATE - 1)).code;
+}
+
+// AWS takes signatures of 5 minutes before and after; beyond, the clock is the reason for whatever
+// it refuses, and its words do not say so to everybody.
+static void kmscall_tell_skew(struct wr *text, const struct kms_job *job,
+                              const struct client_response *response)
+{
+    uint64_t ours = core_now_s(&job->clock), theirs;
+    uint64_t skew;
+
+    if (!kmscall_their_time(&theirs, response, wr_done(text)))
+        return;
+    skew = ours > theirs ? ours - theirs : theirs - ours;
+    if (skew <= SKEW_S)
+        return;
+    wr_str(text, " (the enclave's clock is ");
+    u256_write_decimal(text, u256_of(skew));
+    wr_str(text, ours > theirs ? " s ahead of AWS's)" : " s behind AWS's)");
 }
 
 // True when the call is worth another try.
@@ -166,27 +198,39 @@ static bool kmscall_judge(struct kms_job *job, const struct client_response *res
         return false;
     }
     kmsjson_read_error(type, &text, response->body);
-    job->text_len = text.len;
-    job->err = FAIL(ERR_KMS, "AWS KMS refused");
+    kmscall_tell_skew(&text, job, response);
+    job->text_len = wr_done(&text).n;
+    job->err = strcmp(type, "ExpiredTokenException") == 0
+                   ? FAIL(ERR_EXPIRED, "AWS KMS: the credentials have expired")
+                   : FAIL(ERR_KMS, "AWS KMS refused");
     return kmscall_may_help(response->head.status, type);
+}
+
+// Exponential backoff with full jitter: callers that failed together do not come back together.
+static int kmscall_backoff_ms(unsigned attempt)
+{
+    uint32_t random;
+
+    libcrypto_random((uint8_t *)&random, sizeof(random));
+    return (int)(random % (BACKOFF_MS << attempt));
 }
 
 void kmscall_run(struct kmscall *call, struct kms_job *job)
 {
     struct deadline until = deadline_in(CALL_MS);
-    struct client_response response;
     unsigned status = 0;
-    bool again = false;
+    bool again = true;
 
-    for (int attempt = 0; attempt < 2; attempt++) {
+    for (unsigned attempt = 0; again && attempt < ATTEMPTS; attempt++) {
+        struct client_response response;
+
         if (attempt > 0)
-            (void)poll(NULL, 0, BACKOFF_MS);
+            (void)poll(NULL, 0, kmscall_backoff_ms(attempt - 1));
         job->text_len = 0;
         job->err = kmscall_once(call, job, &response, until);
         status = job->err.code ? 0 : response.head.status;
-        again = !job->err.code && kmscall_judge(job, &response);
-        if (!again || deadline_left_ms(until) <= BACKOFF_MS)
-            break;
+        again = job->err.code ? job->err.code == ERR_CLOSED : kmscall_judge(job, &response);
+        again = again && deadline_left_ms(until) > BACKOFF_MS << attempt;
     }
     if (job->err.code)
         core_event(CORE_EVENT_KMS_FAILED, job->err.code, status);

@@ -18,12 +18,9 @@ const char *kmsjson_target(enum msg_step_kind kind)
 
 static void kmsjson_write_context(struct jw *jw, const struct kmsjson_request *request)
 {
-    char deployment[ID_TEXT];
-
-    id_text(deployment, &request->deployment);
     jw_object(jw_key(jw, "EncryptionContext"));
     jw_cstring(jw_key(jw, "service"), "cloister");
-    jw_cstring(jw_key(jw, "deployment"), deployment);
+    jw_digits(jw_key(jw, "deployment"), BYTES_OF(request->deployment.b));
     jw_string(jw_key(jw, "keyset"), request->keyset);
     jw_cstring(jw_key(jw, "purpose"), "datakey");
     jw_object_end(jw);

@@ -9,14 +9,18 @@
 #include "front/keysets.h"
 #include "front/signing.h"
 
-#define NODES_MAX 16384U // JSON values of one frame; an access list of 128 KiB has 4000
-#define PHASE_ANY (PHASE_UNCONFIGURED | PHASE_CONFIGURED | PHASE_READY)
-#define PHASE_SET (PHASE_CONFIGURED | PHASE_READY)
+#define NODES_MAX   16384U // JSON values of one frame; an access list of 128 KiB has 4000
+#define PHASE_SET   (PHASE_CONFIGURED | PHASE_READY)
+#define PHASE_BOUND (PHASE_SET | PHASE_SEALED)
+#define PHASE_ANY   (PHASE_UNCONFIGURED | PHASE_BOUND)
 
 #define PARAMS(...) ((const char *const[]) { __VA_ARGS__, NULL })
 #define NO_PARAMS   ((const char *const[]) { NULL })
 #define CREDENTIALS \
     PARAMS("aws_access_key_id", "aws_secret_access_key", "aws_session_token", "expiration")
+
+#define ACCOUNT  PARAMS("keyset", "unrestricted", "nonce")
+#define ENVELOPE PARAMS("account", "enc", "ciphertext_b64", "nonce")
 
 struct method {
     const char *name;
@@ -32,10 +36,15 @@ static const struct method methods[] = {
     { "set_credentials", PHASE_SET, admin_set_credentials, CREDENTIALS },
     { "keyset.create", PHASE_SET, keysets_create, PARAMS("name", "nonce") },
     { "keyset.open", PHASE_SET, keysets_open, PARAMS("record_b64") },
-    { "account.create", PHASE_READY, accounts_create, PARAMS("keyset", "unrestricted", "nonce") },
+    { "account.create", PHASE_READY, accounts_create, ACCOUNT },
     { "account.open", PHASE_READY, accounts_open, PARAMS("record_b64") },
     { "sign_transaction", PHASE_READY, signing_transaction, PARAMS("account", "record_b64", "tx") },
     { "attestation", PHASE_ANY, admin_attestation, PARAMS("nonce") },
+    { "manifest.apply", PHASE_BOUND, admin_manifest, PARAMS("manifest_b64") },
+    { "seal", PHASE_SET, admin_seal, NO_PARAMS },
+    { "unseal", PHASE_SEALED, admin_unseal, PARAMS("approvals_b64") },
+    { "import.begin", PHASE_READY, accounts_import_begin, ACCOUNT },
+    { "import.finish", PHASE_READY, accounts_import_finish, ENVELOPE },
 };
 
 // The one request that is being read, all in the loop's thread.
@@ -94,11 +103,13 @@ static struct err methods_check_phase(const struct call *call, const struct meth
 
     if (method->phases & phase)
         return OK;
+    ENSURE(method->phases != PHASE_UNCONFIGURED, ERR_PHASE, "the enclave is configured already");
     ENSURE(phase != PHASE_UNCONFIGURED, ERR_PHASE,
            "not possible while UNCONFIGURED; call configure first");
-    ENSURE(phase != PHASE_CONFIGURED || !(method->phases & PHASE_READY), ERR_PHASE,
-           "not possible before a keyset is open; call keyset.open or keyset.create first");
-    return FAIL(ERR_PHASE, "the enclave is configured already");
+    ENSURE(phase != PHASE_SEALED, ERR_PHASE, "not possible while SEALED; call unseal first");
+    ENSURE(method->phases != PHASE_SEALED, ERR_PHASE, "the enclave is not sealed");
+    return FAIL(ERR_PHASE,
+                "not possible before a keyset is open; call keyset.open or keyset.create first");
 }
 
 void methods_run(struct call *call, const struct json *request)

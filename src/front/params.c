@@ -4,38 +4,35 @@
 
 #include "base/base64.h"
 #include "base/hex.h"
+#include "base/must.h"
 
 _Static_assert(KEYSET_BYTES_MAX == RECORD_BYTES_MAX, "one limit serves both kinds of records");
+const struct params_blob params_record = PARAMS_BLOB("record_b64", RECORD_BYTES_MAX, "40960");
 
-struct err params_read_nonce(struct params_nonce *out, const struct json *params)
+struct err params_read_nonce(struct bytes *out, const struct json *params)
 {
+    static uint8_t space[NONCE_BYTES_MAX]; // one at a time, in the loop's thread
     const struct json *nonce = json_get(params, "nonce");
+    size_t n = 0;
 
-    *out = (struct params_nonce) { .n = 0 };
-    if (!nonce)
-        return OK;
-    ENSURE(json_string(nonce).p &&
-               !hex_decode_0x(out->b, sizeof(out->b), &out->n, json_string(nonce)).code,
+    ENSURE(!nonce || !hex_decode_0x(space, sizeof(space), &n, json_string(nonce)).code,
            ERR_MALFORMED, "nonce: expected 0x and at most 64 bytes of hex");
+    *out = bytes_of(space, n);
     return OK;
 }
 
-struct bytes params_nonce_bytes(const struct params_nonce *nonce)
+struct err params_read_blob(struct bytes *out, const struct json *params,
+                            const struct params_blob *blob)
 {
-    return bytes_of(nonce->b, nonce->n);
-}
-
-struct err params_read_record(struct bytes *record, uint8_t space[static RECORD_BYTES_MAX],
-                              const struct json *params)
-{
-    struct bytes text = json_string(json_get(params, "record_b64"));
+    static uint8_t space[PARAMS_BLOB_MAX]; // as above
     struct err err;
     size_t n = 0;
 
-    ENSURE(text.p, ERR_MALFORMED, "record_b64: expected a string");
-    err = base64_decode(space, RECORD_BYTES_MAX, &n, text);
-    ENSURE(err.code != ERR_TOO_LARGE, ERR_TOO_LARGE, "record_b64: more than 40960 bytes");
-    ENSURE(!err.code && n > 0, ERR_MALFORMED, "record_b64: expected base64");
-    *record = bytes_of(space, n);
-    return OK;
+    must(blob->most <= sizeof(space));
+    err = base64_decode(space, blob->most, &n, json_string(json_get(params, blob->name)));
+    if (!err.code && n == 0)
+        err = FAIL(ERR_MALFORMED, "base64: empty");
+    err.what = blob->what;
+    *out = bytes_of(space, n);
+    return err;
 }

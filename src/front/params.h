@@ -3,18 +3,23 @@
 #pragma once
 
 #include "net/json.h"
-#include "proto/id.h"
 #include "proto/limits.h"
 
-// A client's attestation nonce: at most 64 bytes.
-struct params_nonce {
-    uint8_t b[NONCE_BYTES_MAX];
-    size_t n;
-};
+// "nonce"?: 0x and hex, at most 64 bytes. Absent: none. The view is valid until the next call.
+FALLIBLE params_read_nonce(struct bytes *out, const struct json *params);
 
-// "nonce"?: 0x and hex. Absent: empty.
-FALLIBLE params_read_nonce(struct params_nonce *out, const struct json *params);
-struct bytes params_nonce_bytes(const struct params_nonce *nonce);
-// "record_b64": base64 into `space`; *record is the view of it. ERR_MALFORMED or ERR_TOO_LARGE.
-FALLIBLE params_read_record(struct bytes *record, uint8_t space[static RECORD_BYTES_MAX],
-                            const struct json *params);
+// A member of base64, and what is said when it is something else.
+struct params_blob {
+    const char *name;
+    size_t most; // bytes, at most PARAMS_BLOB_MAX
+    const char *what;
+};
+#define PARAMS_BLOB_MAX (192U << 10)
+#define PARAMS_BLOB(name, most, most_text)                                         \
+    {                                                                              \
+        name, most, name ": expected a string of base64, 1 to " most_text " bytes" \
+    }
+extern const struct params_blob params_record;
+// Decodes it; the view is valid until the next call. ERR_MALFORMED or ERR_TOO_LARGE.
+FALLIBLE params_read_blob(struct bytes *out, const struct json *params,
+                          const struct params_blob *blob);

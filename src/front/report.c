@@ -21,22 +21,23 @@ bool report_refusal(struct call *call, const struct link_answer *answer)
     return true;
 }
 
-// True when the answer was not of its form; the call then is answered.
-static bool report_broken(struct call *call, struct err err)
+// Starts the result of an answer that was read with `read`; NULL when the vault refused or its
+// answer is not of its form: then the call is answered.
+static struct jw *report_begin(struct call *call, struct link_answer *answer, struct err read)
 {
-    if (err.code)
-        call_fail(call, FAIL(ERR_INTERNAL, "vault: an answer of unknown form"));
-    return err.code != ERR_NONE;
+    if (report_refusal(call, answer))
+        return NULL;
+    if (!read.code)
+        read = rd_end(&answer->result);
+    if (!read.code)
+        return call_begin(call);
+    call_fail(call, FAIL(ERR_INTERNAL, "vault: an answer of unknown form"));
+    return NULL;
 }
 
 static void report_id(struct jw *jw, const char *key, const struct id *id)
 {
     jw_digits(jw_key(jw, key), BYTES_OF(id->b));
-}
-
-static void report_base64(struct jw *jw, const char *key, struct bytes b)
-{
-    jw_base64(jw_key(jw, key), b);
 }
 
 static void report_position(struct jw *jw, const struct core *core, uint64_t sequence,
@@ -51,29 +52,21 @@ static void report_position(struct jw *jw, const struct core *core, uint64_t seq
 
 static void report_audit(struct jw *jw, const struct core *core, const struct msg_verdict *verdict)
 {
-    if (verdict->audited) {
+    if (verdict->audited)
         report_position(jw, core, verdict->sequence, verdict->head);
-        return;
-    }
-    jw_null(jw_key(jw, "audit"));
+    else
+        jw_null(jw_key(jw, "audit"));
 }
 
-static void report_deployment(struct jw *jw, const struct core *core,
-                              const struct msg_status *status)
+// What there is only with a configuration.
+static void report_configured_bytes(struct jw *jw, const char *key, const struct core *core,
+                                    struct bytes b)
 {
-    jw_key(jw, "deployment");
+    jw_key(jw, key);
     if (core->configured)
-        jw_digits(jw, BYTES_OF(core->config.deployment.b));
+        jw_digits(jw, b);
     else
         jw_null(jw);
-    jw_key(jw, "pcr16");
-    if (core->configured)
-        jw_digits(jw, BYTES_OF(status->pcr16));
-    else
-        jw_null(jw);
-    jw_cstring(jw_key(jw, "anchors"), core->anchors->name);
-    jw_cstring(jw_key(jw, "anchor"),
-               config_anchor_name(core->configured ? core->config.anchor : CONFIG_ANCHOR_NONE));
 }
 
 static void report_contents(struct jw *jw, const struct msg_status *status)
@@ -94,7 +87,7 @@ static void report_contents(struct jw *jw, const struct msg_status *status)
 
 static void report_credentials(struct jw *jw, struct core *core)
 {
-    uint64_t expires_s = credentials_expires(core->credentials, core_now_s(core));
+    uint64_t expires_s = credentials_expires(core->credentials, core_now_s(&core->clock));
 
     jw_key(jw, "credentials");
     if (expires_s == 0) {
@@ -106,30 +99,55 @@ static void report_credentials(struct jw *jw, struct core *core)
     jw_object_end(jw);
 }
 
-void report_status(void *context, struct link_answer *answer)
+void report_status(struct jw *jw, struct core *core, const struct msg_status *status)
+{
+    jw_cstring(jw_key(jw, "phase"), core_phase_name(status->phase));
+    report_id(jw, "boot", &status->boot);
+    jw_u64(jw_key(jw, "manifest_serial"), status->manifest_serial);
+    jw_u64(jw_key(jw, "seals"), status->seals);
+    jw_u64(jw_key(jw, "now_ms"), status->now_ms);
+    report_configured_bytes(jw, "deployment", core, BYTES_OF(core->config.deployment.b));
+    report_configured_bytes(jw, "pcr16", core, BYTES_OF(status->pcr16));
+    jw_cstring(jw_key(jw, "anchors"), core->anchors->name);
+    jw_cstring(jw_key(jw, "anchor"),
+               config_anchor_name(core->configured ? core->config.anchor : CONFIG_ANCHOR_NONE));
+    report_position(jw, core, status->sequence, status->audit_head);
+    report_contents(jw, status);
+    report_credentials(jw, core);
+}
+
+static void report_standing(struct jw *jw, struct core *core, const struct msg_status *status)
+{
+    (void)core;
+    jw_cstring(jw_key(jw, "phase"), core_phase_name(status->phase));
+    jw_u64(jw_key(jw, "serial"), status->manifest_serial);
+    jw_u64(jw_key(jw, "seals"), status->seals);
+}
+
+void report_asked(void *context, struct link_answer *answer)
 {
     struct call *call = context;
-    struct core *core = call->core;
     struct msg_status status = { 0 };
+    struct jw *jw = report_begin(call, answer, msg_read_status(&status, &answer->result));
+
+    if (!jw)
+        return;
+    core_set_status(call->core, &status);
+    call->tell(jw, call->core, &status);
+    call_end(call);
+}
+
+void report_changed(void *context, struct link_answer *answer)
+{
+    struct call *call = context;
     struct err err;
-    struct jw *jw;
 
     if (report_refusal(call, answer))
         return;
-    err = msg_read_status(&status, &answer->result);
-    if (report_broken(call, err.code ? err : rd_end(&answer->result)))
-        return;
-    core_set_phase(core, status.phase);
-    core_set_clock(core, status.now_ms);
-    jw = call_begin(call);
-    jw_cstring(jw_key(jw, "phase"), core_phase_name(status.phase));
-    report_id(jw, "boot", &status.boot);
-    jw_u64(jw_key(jw, "now_ms"), status.now_ms);
-    report_deployment(jw, core, &status);
-    report_position(jw, core, status.sequence, status.audit_head);
-    report_contents(jw, &status);
-    report_credentials(jw, core);
-    call_end(call);
+    call->tell = report_standing;
+    err = call_ask(call, MSG_STATUS, BYTES_NONE, report_asked);
+    if (err.code)
+        call_fail(call, err);
 }
 
 void report_configured(void *context, struct link_answer *answer)
@@ -137,16 +155,13 @@ void report_configured(void *context, struct link_answer *answer)
     struct call *call = context;
     struct core *core = call->core;
     uint8_t pcr16[48];
-    struct jw *jw;
+    struct jw *jw = report_begin(
+        call, answer, answer->verdict.code ? OK : core_set_config(core, call_kept(call)));
 
-    if (report_refusal(call, answer))
-        return;
-    if (report_broken(call, rd_end(&answer->result)) ||
-        report_broken(call, core_set_config(core, call_kept(call))))
+    if (!jw)
         return;
     core_set_phase(core, PHASE_CONFIGURED);
     config_pcr16(pcr16, call_kept(call));
-    jw = call_begin(call);
     jw_digits(jw_key(jw, "pcr16"), BYTES_OF(pcr16));
     report_id(jw, "deployment", &core->config.deployment);
     call_end(call);
@@ -158,7 +173,7 @@ void report_attestation(void *context, struct link_answer *answer)
 
     if (report_refusal(call, answer))
         return;
-    report_base64(call_begin(call), "document_b64", answer->result.left);
+    jw_base64(jw_key(call_begin(call), "document_b64"), answer->result.left);
     call_end(call);
 }
 
@@ -168,8 +183,8 @@ void report_keyset(struct call *call, const struct msg_step *step)
 
     report_id(jw, "keyset", &step->keyset);
     if (call->creating) {
-        report_base64(jw, "record_b64", step->record);
-        report_base64(jw, "receipt_b64", step->document);
+        jw_base64(jw_key(jw, "record_b64"), step->record);
+        jw_base64(jw_key(jw, "receipt_b64"), step->document);
     } else {
         jw_string(jw_key(jw, "name"), step->name);
     }
@@ -188,7 +203,6 @@ static struct err report_read_created(struct msg_created *created, struct record
                                       uint8_t address[static 20], struct rd *result)
 {
     TRY(msg_read_created(created, result));
-    TRY(rd_end(result));
     TRY(record_read(record, created->record));
     ENSURE(record->public_key.n == ECDSA_PUBLIC_BYTES, ERR_MALFORMED, "public key: 33 bytes");
     return ecdsa_address(address, record->public_key.p);
@@ -200,16 +214,15 @@ void report_account_created(void *context, struct link_answer *answer)
     struct msg_created created;
     struct record record;
     uint8_t address[20];
-    struct jw *jw;
+    struct jw *jw = report_begin(call, answer,
+                                 report_read_created(&created, &record, address, &answer->result));
 
-    if (report_refusal(call, answer) ||
-        report_broken(call, report_read_created(&created, &record, address, &answer->result)))
+    if (!jw)
         return;
-    jw = call_begin(call);
     report_id(jw, "account", &record.id);
     report_address(jw, "address", address);
-    report_base64(jw, "record_b64", created.record);
-    report_base64(jw, "receipt_b64", created.document);
+    jw_base64(jw_key(jw, "record_b64"), created.record);
+    jw_base64(jw_key(jw, "receipt_b64"), created.document);
     report_audit(jw, call->core, &answer->verdict);
     call_end(call);
 }
@@ -218,18 +231,27 @@ void report_account_opened(void *context, struct link_answer *answer)
 {
     struct call *call = context;
     struct msg_account account;
-    struct err err;
-    struct jw *jw;
+    struct jw *jw = report_begin(call, answer, msg_read_account(&account, &answer->result));
 
-    if (report_refusal(call, answer))
+    if (!jw)
         return;
-    err = msg_read_account(&account, &answer->result);
-    if (report_broken(call, err.code ? err : rd_end(&answer->result)))
-        return;
-    jw = call_begin(call);
     report_id(jw, "account", &account.id);
     report_address(jw, "address", account.address);
     report_audit(jw, call->core, &answer->verdict);
+    call_end(call);
+}
+
+void report_import_ready(void *context, struct link_answer *answer)
+{
+    struct call *call = context;
+    struct msg_import_ready ready;
+    struct jw *jw = report_begin(call, answer, msg_read_import_ready(&ready, &answer->result));
+
+    if (!jw)
+        return;
+    report_id(jw, "account", &ready.account);
+    jw_hex(jw_key(jw, "public_key"), BYTES_OF(ready.public_key));
+    jw_base64(jw_key(jw, "document_b64"), ready.document);
     call_end(call);
 }
 
@@ -257,7 +279,6 @@ static struct err report_read_signed(struct msg_signed *got, struct tx *tx, stru
                                      struct link_answer *answer, struct bytes unsigned_tx)
 {
     TRY(msg_read_signed(got, &answer->result));
-    TRY(rd_end(&answer->result));
     TRY(tx_read_unsigned(tx, unsigned_tx));
     TRY(tx_write_signed(raw, tx, got->signature));
     return wr_end(raw);
@@ -270,13 +291,12 @@ void report_signed(void *context, struct link_answer *answer)
     struct msg_signed got;
     struct tx tx;
     uint8_t hash[32];
-    struct jw *jw;
+    struct jw *jw =
+        report_begin(call, answer, report_read_signed(&got, &tx, &raw, answer, call_kept(call)));
 
-    if (report_refusal(call, answer) ||
-        report_broken(call, report_read_signed(&got, &tx, &raw, answer, call_kept(call))))
+    if (!jw)
         return;
     tx_hash(hash, wr_done(&raw));
-    jw = call_begin(call);
     jw_hex(jw_key(jw, "raw_tx"), wr_done(&raw));
     jw_hex(jw_key(jw, "hash"), BYTES_OF(hash));
     report_address(jw, "from", got.address);

@@ -9,7 +9,6 @@
 
 // One request at a time, in the loop's thread.
 static struct txjson_space tx_space;
-static uint8_t record_space[RECORD_BYTES_MAX];
 static uint8_t payload_space[TX_PAYLOAD_MAX];
 
 static struct err signing_read_account(struct msg_sign_tx *m, const struct json *params)
@@ -20,21 +19,11 @@ static struct err signing_read_account(struct msg_sign_tx *m, const struct json 
     ENSURE(account || inline_record, ERR_MALFORMED, "account: missing, and record_b64 too");
     ENSURE(!account || !inline_record, ERR_MALFORMED, "account: not together with record_b64");
     if (inline_record)
-        return params_read_record(&m->record, record_space, params);
+        return params_read_blob(&m->record, params, &params_record);
     ENSURE(!id_parse(&m->account, json_string(account)).code, ERR_MALFORMED,
            "account: expected an id of 32 lower-case hex digits");
     ENSURE(!id_is_zero(&m->account), ERR_MALFORMED, "account: expected an id that is not zero");
     return OK;
-}
-
-static struct err signing_send(struct call *call, const struct msg_sign_tx *m)
-{
-    struct link *link = call->core->link;
-    struct wr *wr;
-
-    TRY(link_begin(link, &wr, MSG_SIGN_TX, m->record.n + m->payload.n + 64));
-    msg_write_sign_tx(wr, m);
-    return link_end(link, (struct link_done) { report_signed, call });
 }
 
 struct err signing_transaction(struct call *call, const struct json *params)
@@ -44,6 +33,7 @@ struct err signing_transaction(struct call *call, const struct json *params)
     struct bytes unknown = BYTES_NONE;
     struct tx tx;
     struct err err;
+    struct wr *wr;
 
     TRY(signing_read_account(&m, params));
     err = txjson_read(&tx, &tx_space, &unknown, json_get(params, "tx"));
@@ -56,5 +46,7 @@ struct err signing_transaction(struct call *call, const struct json *params)
     TRY(wr_end(&payload));
     m.payload = wr_done(&payload);
     TRY(call_keep(call, m.payload));
-    return signing_send(call, &m);
+    TRY(link_begin(call->core->link, &wr, MSG_SIGN_TX, m.record.n + m.payload.n + 64));
+    msg_write_sign_tx(wr, &m);
+    return link_end(call->core->link, (struct link_done) { report_signed, call });
 }

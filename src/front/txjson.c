@@ -19,6 +19,18 @@ static struct err txjson_data(struct bytes *out, uint8_t space[static TX_PAYLOAD
 static struct err txjson_access_list(struct tx *out, struct txjson_space *space,
                                      struct bytes *unknown, const struct json *list);
 
+// A number that must be there; `bits` of it.
+#define NUMBER(out, bits, object, name)                                        \
+    do {                                                                       \
+        ENSURE(json_get(object, name), ERR_MALFORMED, "tx." name ": missing"); \
+        ENSURE(!json_u##bits(out, json_get(object, name)).code, ERR_MALFORMED, \
+               "tx." name ": expected an integer of " #bits " bits");          \
+    } while (0)
+// A field that must not be there.
+#define NOT_IN(object, name, type)                 \
+    ENSURE(!json_get(object, name), ERR_MALFORMED, \
+           "tx." name ": not in a transaction of type " type)
+
 static struct err txjson_known(struct bytes *unknown, const struct json *object,
                                const char *const *known)
 {
@@ -35,15 +47,9 @@ static struct err txjson_numbers(struct tx *out, const struct json *value)
 {
     const struct json *amount = json_get(value, "value");
 
-    ENSURE(json_get(value, "chainId"), ERR_MALFORMED, "tx.chainId: missing");
-    ENSURE(json_get(value, "nonce"), ERR_MALFORMED, "tx.nonce: missing");
-    ENSURE(json_get(value, "gas"), ERR_MALFORMED, "tx.gas: missing");
-    ENSURE(!json_u64(&out->chain_id, json_get(value, "chainId")).code, ERR_MALFORMED,
-           "tx.chainId: expected an integer of 64 bits");
-    ENSURE(!json_u64(&out->nonce, json_get(value, "nonce")).code, ERR_MALFORMED,
-           "tx.nonce: expected an integer of 64 bits");
-    ENSURE(!json_u64(&out->gas, json_get(value, "gas")).code, ERR_MALFORMED,
-           "tx.gas: expected an integer of 64 bits");
+    NUMBER(&out->chain_id, 64, value, "chainId");
+    NUMBER(&out->nonce, 64, value, "nonce");
+    NUMBER(&out->gas, 64, value, "gas");
     ENSURE(!amount || !json_u256(&out->value, amount).code, ERR_MALFORMED,
            "tx.value: expected an integer of 256 bits");
     return OK;
@@ -86,35 +92,18 @@ static struct err txjson_kind(enum tx_kind *out, const struct json *value)
     return OK;
 }
 
-static struct err txjson_legacy_fee(struct tx *out, const struct json *value)
-{
-    ENSURE(!json_get(value, "maxFeePerGas"), ERR_MALFORMED,
-           "tx.maxFeePerGas: not in a transaction of type 0");
-    ENSURE(!json_get(value, "maxPriorityFeePerGas"), ERR_MALFORMED,
-           "tx.maxPriorityFeePerGas: not in a transaction of type 0");
-    ENSURE(!json_get(value, "accessList"), ERR_MALFORMED,
-           "tx.accessList: not in a transaction of type 0");
-    ENSURE(json_get(value, "gasPrice"), ERR_MALFORMED, "tx.gasPrice: missing");
-    ENSURE(!json_u256(&out->gas_price, json_get(value, "gasPrice")).code, ERR_MALFORMED,
-           "tx.gasPrice: expected an integer of 256 bits");
-    return OK;
-}
-
 static struct err txjson_fees(struct tx *out, const struct json *value)
 {
-    const struct json *most = json_get(value, "maxFeePerGas");
-    const struct json *priority = json_get(value, "maxPriorityFeePerGas");
-
-    if (out->kind == TX_LEGACY)
-        return txjson_legacy_fee(out, value);
-    ENSURE(!json_get(value, "gasPrice"), ERR_MALFORMED,
-           "tx.gasPrice: not in a transaction of type 2");
-    ENSURE(most, ERR_MALFORMED, "tx.maxFeePerGas: missing");
-    ENSURE(priority, ERR_MALFORMED, "tx.maxPriorityFeePerGas: missing");
-    ENSURE(!json_u256(&out->max_fee, most).code, ERR_MALFORMED,
-           "tx.maxFeePerGas: expected an integer of 256 bits");
-    ENSURE(!json_u256(&out->max_priority_fee, priority).code, ERR_MALFORMED,
-           "tx.maxPriorityFeePerGas: expected an integer of 256 bits");
+    if (out->kind == TX_LEGACY) {
+        NOT_IN(value, "maxFeePerGas", "0");
+        NOT_IN(value, "maxPriorityFeePerGas", "0");
+        NOT_IN(value, "accessList", "0");
+        NUMBER(&out->gas_price, 256, value, "gasPrice");
+    } else {
+        NOT_IN(value, "gasPrice", "2");
+        NUMBER(&out->max_fee, 256, value, "maxFeePerGas");
+        NUMBER(&out->max_priority_fee, 256, value, "maxPriorityFeePerGas");
+    }
     return OK;
 }
 

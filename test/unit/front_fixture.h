@@ -32,9 +32,14 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIXTURE_HOST "kms.eu-west-1.amazonaws.com"
-#define FIXTURE_ARN  "arn:aws:kms:eu-west-1:111122223333:key/12345678-1234-1234-1234-123456789012"
-#define WAIT_MS      5000
+#define FIXTURE_HOST     "kms.eu-west-1.amazonaws.com"
+#define FIXTURE_ARN      "arn:aws:kms:eu-west-1:111122223333:key/12345678-1234-1234-1234-123456789012"
+#define FIXTURE_FAR_HOST "kms.us-west-2.amazonaws.com"
+#define FIXTURE_FAR_ARN \
+    "arn:aws:kms:us-west-2:111122223333:key/22222222-1234-1234-1234-123456789012"
+#define FIXTURE_THIRD_ARN \
+    "arn:aws:kms:eu-west-1:111122223333:key/33333333-1234-1234-1234-123456789012"
+#define WAIT_MS 5000
 
 struct fixture {
     pthread_t thread;
@@ -66,14 +71,14 @@ static inline struct err fixture_no_dial(int dial_fd, uint32_t port, int *fd, st
     return FAIL(ERR_UNREACHABLE, "test: nobody there");
 }
 
-// A certificate for FIXTURE_HOST that is its own root; also written as PEM files into dir.
+// A certificate for both hosts that is its own root; also written as PEM files into dir.
 static inline void fixture_make_root(void)
 {
     static uint8_t der[2048];
     EVP_PKEY *key = EVP_EC_gen("P-256");
     X509 *cert = X509_new();
-    X509_EXTENSION *san =
-        X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name, "DNS:" FIXTURE_HOST);
+    X509_EXTENSION *san = X509V3_EXT_conf_nid(NULL, NULL, NID_subject_alt_name,
+                                              "DNS:" FIXTURE_HOST ",DNS:" FIXTURE_FAR_HOST);
     X509_NAME *name = X509_get_subject_name(cert);
     uint8_t *at = der;
     char path[96];
@@ -154,12 +159,19 @@ static inline struct bytes fixture_config(void)
     struct config config = { .mode = CONFIG_PARENT_TRUSTED, .slashing = CONFIG_PARENT_TRUSTED };
 
     memset(config.deployment.b, 0xd1, 16);
-    config.keysets = config.networks = config.hosts = 1;
+    config.keysets = config.hosts = 2;
+    config.networks = 1;
     config.keyset[0] = (struct config_keyset) { .name = BYTES_LIT("main"), .k = 1, .n = 1 };
     config.keyset[0].purpose = CONFIG_ACCOUNTS;
     config.keyset[0].cmk[0] = BYTES_LIT(FIXTURE_ARN);
+    config.keyset[1] = (struct config_keyset) { .name = BYTES_LIT("spread"), .k = 2, .n = 3 };
+    config.keyset[1].purpose = CONFIG_ACCOUNTS;
+    config.keyset[1].cmk[0] = BYTES_LIT(FIXTURE_ARN);
+    config.keyset[1].cmk[1] = BYTES_LIT(FIXTURE_FAR_ARN);
+    config.keyset[1].cmk[2] = BYTES_LIT(FIXTURE_THIRD_ARN);
     config.network[0] = (struct config_network) { BYTES_LIT("mainnet"), 1 };
     config.host[0] = BYTES_LIT(FIXTURE_HOST);
+    config.host[1] = BYTES_LIT(FIXTURE_FAR_HOST);
     config_write(&wr, &config);
     return wr_done(&wr);
 }
@@ -171,6 +183,8 @@ static inline void vault_answer_status(uint8_t phase)
     uint8_t space[512];
     struct wr wr = WR_OF(space);
 
+    status.manifest_serial = 41;
+    status.seals = 3;
     memset(status.boot.b, 0xb0, 16);
     status.now_ms = (uint64_t)time(NULL) * 1000;
     msg_write_status(&wr, &status);

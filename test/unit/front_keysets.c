@@ -1,153 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // keyset.create and keyset.open through the front's KMS client, over real TLS to a KMS that the
 // test plays: the calls as PROTOCOL.md section 3 wants them, and every answer that is refused.
-#include "front_fixture.h"
-
-#include "net/json.h"
-#include "net/server.h"
-
-#include <netinet/in.h>
-
-#define CREDENTIALS                                                                          \
-    "{\"method\":\"set_credentials\",\"params\":{\"aws_access_key_id\":\"AKIDEXAMPLE\","     \
-    "\"aws_secret_access_key\":\"SECRET\",\"aws_session_token\":\"TOKEN\",\"expiration\":\"" \
-    "2099-01-01T00:00:00Z\"}}"
-#define CREATE \
-    "{\"id\":1,\"method\":\"keyset.create\",\"params\":{\"name\":\"main\",\"nonce\":\"0x01\"}}"
-#define OPERATION 77U
-
-static struct server *kms;
-static struct tls_context *kms_tls;
-static uint16_t kms_port;
-static atomic_uint kms_calls, kms_port_asked;
-
-// What the KMS answers next, and what it saw.
-static struct {
-    unsigned status[2]; // of the first and of later calls
-    const char *body[2];
-    char target[64], request[4096], authorization[512], token[64];
-} script;
-
-static void kms_copy(char *to, size_t cap, struct bytes from)
-{
-    must(bytes_to_str(from, to, cap));
-}
-
-static void kms_handle(const struct server_request *request, struct server_response *response)
-{
-    unsigned turn = atomic_fetch_add(&kms_calls, 1) > 0;
-
-    kms_copy(script.target, sizeof(script.target), http_field_get(request->head, "X-Amz-Target"));
-    kms_copy(script.authorization, sizeof(script.authorization),
-             http_field_get(request->head, "Authorization"));
-    kms_copy(script.token, sizeof(script.token),
-             http_field_get(request->head, "X-Amz-Security-Token"));
-    kms_copy(script.request, sizeof(script.request), request->body);
-    response->status = script.status[turn];
-    wr_str(&response->body, script.body[turn]);
-}
-
-static struct err dial_kms(int dial_fd, uint32_t port, int *fd, struct deadline until)
-{
-    struct addr addr = { .kind = ADDR_TCP, .port = kms_port };
-
-    (void)dial_fd;
-    atomic_store(&kms_port_asked, port);
-    memcpy(addr.host, "127.0.0.1", 10);
-    return addr_dial(fd, &addr, until);
-}
-
-static void start_kms(void)
-{
-    struct server_options options = { .workers = 1, .connections_max = 4, .queue_max = 4 };
-    struct addr addr = { .kind = ADDR_TCP }, bound;
-    char chain[96], key[96];
-    int fd;
-
-    (void)snprintf(chain, sizeof(chain), "%s/cert.pem", fixture.dir);
-    (void)snprintf(key, sizeof(key), "%s/key.pem", fixture.dir);
-    memcpy(addr.host, "127.0.0.1", 10);
-    assert_int_equal(tls_server_new(&kms_tls, chain, key).code, 0);
-    assert_int_equal(addr_listen(&fd, &addr, &bound).code, 0);
-    kms_port = (uint16_t)bound.port;
-    options.tls = kms_tls;
-    options.request_max = options.response_max = 65536;
-    options.handle = kms_handle;
-    assert_int_equal(server_start(&kms, fd, &options).code, 0);
-}
-
-static void stop_kms(void)
-{
-    server_stop(&kms);
-    tls_context_free(&kms_tls);
-}
-
-static int start(void **state)
-{
-    (void)state;
-    fixture.env.dial = dial_kms;
-    fixture_start(PHASE_CONFIGURED);
-    start_kms();
-    atomic_store(&kms_calls, 0);
-    memset(&script, 0, sizeof(script));
-    return 0;
-}
-
-static int stop(void **state)
-{
-    (void)state;
-    fixture_stop();
-    stop_kms();
-    return 0;
-}
-
-static void answer_step(const struct msg *msg, const struct msg_step *step)
-{
-    static uint8_t space[65536];
-    struct wr wr = WR_OF(space);
-
-    msg_write_step(&wr, step);
-    vault_answer(msg, ERR_NONE, wr_done(&wr));
-}
-
-static struct msg_step step_of(enum msg_step_kind kind)
-{
-    struct msg_step step = { .kind = kind, .operation = OPERATION };
-
-    step.cmk = BYTES_LIT(FIXTURE_ARN);
-    step.name = BYTES_LIT("main");
-    step.document = BYTES_LIT("document");
-    if (kind == MSG_STEP_DECRYPT)
-        step.blob = BYTES_LIT("wrapped");
-    return step;
-}
-
-// A client with credentials that has asked for a keyset; the vault wants a data key.
-static int begin(void)
-{
-    struct msg_step step = step_of(MSG_STEP_GENERATE);
-    int fd = client_dial();
-    struct msg msg;
-
-    client_send(fd, CREDENTIALS);
-    client_expect(fd, "\"expires\":4070908800");
-    client_send(fd, CREATE);
-    msg = vault_expect(MSG_KEYSET_CREATE);
-    assert_true(bytes_equal(msg.body, BYTES_LIT("\x04main\x01\x01")));
-    answer_step(&msg, &step);
-    return fd;
-}
-
-static void read_kms_answer(struct msg_kms_answer *out, struct msg *msg)
-{
-    struct rd rd;
-
-    *msg = vault_expect(MSG_KMS_ANSWER);
-    rd = rd_of(msg->body);
-    assert_int_equal(msg_read_kms_answer(out, &rd).code, 0);
-    assert_int_equal(out->operation, OPERATION);
-    assert_true(bytes_equal_str(out->cmk, FIXTURE_ARN));
-}
+#include "front_kms.h"
 
 static void test_create(void **state)
 {
@@ -157,10 +11,9 @@ static void test_create(void **state)
     int fd;
 
     (void)state;
-    script.status[0] = script.status[1] = 200;
-    script.body[0] = script.body[1] =
-        "{\"KeyId\":\"" FIXTURE_ARN "\",\"Plaintext\":null,\"CiphertextBlob\":\"YmxvYg==\","
-        "\"CiphertextForRecipient\":\"Y21z\",\"KeyMaterialId\":\"x\"}";
+    play_all(200,
+             "{\"KeyId\":\"" FIXTURE_ARN "\",\"Plaintext\":null,\"CiphertextBlob\":\"YmxvYg==\","
+             "\"CiphertextForRecipient\":\"Y21z\",\"KeyMaterialId\":\"x\"}");
     fd = begin();
     read_kms_answer(&got, &msg);
     assert_true(bytes_equal_str(got.blob, "blob"));
@@ -238,9 +91,11 @@ static void test_refused_answers(void **state)
           "\"message\":\"ValidationException: bad\"", 400, 1 },
         { "no words", "{\"__type\":\"InvalidCiphertextException\"}",
           "\"message\":\"InvalidCiphertextException\"", 400, 1 },
-        { "throttled", "{\"__type\":\"ThrottlingException\",\"message\":\"slow\"}",
-          "\"message\":\"ThrottlingException: slow\"", 400, 2 },
-        { "broken", "oops", "\"code\":\"kms\",\"message\":\"UnknownError\"", 500, 2 },
+        { "expired", REFUSAL("ExpiredTokenException", "old"),
+          "\"code\":\"expired\",\"message\":\"ExpiredTokenException: old\"", 400, 1 },
+        { "throttled", REFUSAL("ThrottlingException", "slow"),
+          "\"message\":\"ThrottlingException: slow\"", 400, 6 },
+        { "broken", "oops", "\"code\":\"kms\",\"message\":\"UnknownError\"", 500, 6 },
     };
 
     (void)state;
@@ -248,10 +103,9 @@ static void test_refused_answers(void **state)
         int fd;
         const char *answer;
 
-        atomic_store(&kms_calls, 0);
-        script.status[0] = script.status[1] = cases[i].status;
-        script.body[0] = script.body[1] = cases[i].body;
+        play_all(cases[i].status, cases[i].body);
         fd = begin();
+        expect_the_end();
         answer = client_read(fd);
         if (!strstr(answer, cases[i].expected) || atomic_load(&kms_calls) != cases[i].calls)
             fail_msg("case %s: %u calls, %s", cases[i].name, atomic_load(&kms_calls), answer);
@@ -259,22 +113,174 @@ static void test_refused_answers(void **state)
     }
 }
 
-static void test_throttled_once_is_retried(void **state)
+// What passes is tried again, with pauses; the client hears nothing of it.
+static void test_trouble_that_passes(void **state)
 {
+    static const struct {
+        const char *name;
+        struct turn turn;
+    } cases[] = {
+        { "throttled", { 400, REFUSAL("com.amazonaws.kms#ThrottlingException", "slow"), 0 } },
+        { "internal", { 500, REFUSAL("KMSInternalException", "broken"), 0 } },
+        { "internal, as 4xx", { 400, REFUSAL("KMSInternalException", "broken"), 0 } },
+        { "dependency", { 400, REFUSAL("DependencyTimeoutException", "late"), 0 } },
+        { "gateway", { 503, "<html>", 0 } },
+        { "too many", { 429, "{}", 0 } },
+        { "cut", { 200, ANSWER(FIXTURE_ARN), 60 } },
+        { "cut in the body", { 200, ANSWER(FIXTURE_ARN), 150 } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct turn list[] = { cases[i].turn, cases[i].turn, { 200, ANSWER(FIXTURE_ARN), 0 } };
+        struct msg_kms_answer got;
+        struct msg msg;
+        int fd;
+
+        play(list, ARRAY_LEN(list));
+        fd = begin();
+        read_kms_answer(&got, &msg);
+        vault_answer(&msg, ERR_CORRUPT, BYTES_LIT("CMS: does not open"));
+        client_expect(fd, "\"code\":\"corrupt\",\"message\":\"CMS: does not open\"");
+        if (atomic_load(&kms_calls) != 3)
+            fail_msg("case %s: %u calls", cases[i].name, atomic_load(&kms_calls));
+        (void)close(fd);
+    }
+}
+
+static void next_step(const struct msg *msg, const char *arn)
+{
+    struct msg_step step = step_of(MSG_STEP_DECRYPT);
+
+    step.cmk = bytes_str(arn);
+    answer_step(msg, &step);
+}
+
+// 2 of 3: the first CMK refuses, the others, one of them in another region, do.
+static void test_two_of_three(void **state)
+{
+    static const struct turn list[] = {
+        { 400, REFUSAL("AccessDeniedException", "one"), 0 },
+        { 200, ANSWER(FIXTURE_FAR_ARN), 0 },
+        { 200, ANSWER(FIXTURE_THIRD_ARN), 0 },
+    };
+    struct msg_step done = { .kind = MSG_STEP_DONE, .name = BYTES_LIT("spread") };
     struct msg_kms_answer got;
     struct msg msg;
     int fd;
 
     (void)state;
-    script.status[0] = 400;
-    script.body[0] = "{\"__type\":\"ThrottlingException\"}";
-    script.status[1] = 200;
-    script.body[1] = "{\"KeyId\":\"" FIXTURE_ARN "\",\"CiphertextBlob\":\"YmxvYg==\","
-                     "\"CiphertextForRecipient\":\"Y21z\"}";
-    fd = begin();
-    read_kms_answer(&got, &msg);
+    play(list, ARRAY_LEN(list));
+    fd = begin_open(FIXTURE_ARN);
+    msg = expect_failure();
+    assert_int_equal(atomic_load(&kms_port_asked), 8000);
+    next_step(&msg, FIXTURE_FAR_ARN);
+    read_kms_answer_of(&got, &msg, FIXTURE_FAR_ARN);
+    assert_int_equal(atomic_load(&kms_port_asked), 8001);
+    assert_non_null(strstr(script.authorization, "/us-west-2/kms/aws4_request"));
+    next_step(&msg, FIXTURE_THIRD_ARN);
+    read_kms_answer_of(&got, &msg, FIXTURE_THIRD_ARN);
+    answer_step(&msg, &done);
+    client_expect(fd, "{\"id\":2,\"result\":{\"keyset\":\"00000000000000000000000000000000\","
+                      "\"name\":\"spread\"}}");
+    (void)close(fd);
+}
+
+static void test_all_refuse(void **state)
+{
+    static const struct turn list[] = {
+        { 400, REFUSAL("AccessDeniedException", "one"), 0 },
+        { 400, REFUSAL("DisabledException", "two"), 0 },
+    };
+    struct msg msg;
+    int fd;
+
+    (void)state;
+    play(list, ARRAY_LEN(list));
+    fd = begin_open(FIXTURE_ARN);
+    msg = expect_failure();
+    next_step(&msg, FIXTURE_FAR_ARN);
+    expect_the_end();
+    client_expect(fd, "\"error\":{\"code\":\"kms\",\"message\":\"DisabledException: two\"}");
+    (void)close(fd);
+}
+
+// The vault's own words count when it was the vault that found something.
+static void test_refusal_and_then_a_false_answer(void **state)
+{
+    static const struct turn list[] = {
+        { 400, REFUSAL("AccessDeniedException", "one"), 0 },
+        { 200, ANSWER(FIXTURE_FAR_ARN), 0 },
+    };
+    struct msg_kms_answer got;
+    struct msg msg;
+    int fd;
+
+    (void)state;
+    play(list, ARRAY_LEN(list));
+    fd = begin_open(FIXTURE_ARN);
+    msg = expect_failure();
+    next_step(&msg, FIXTURE_FAR_ARN);
+    read_kms_answer_of(&got, &msg, FIXTURE_FAR_ARN);
     vault_answer(&msg, ERR_CORRUPT, BYTES_LIT("CMS: does not open"));
     client_expect(fd, "\"code\":\"corrupt\",\"message\":\"CMS: does not open\"");
+    (void)close(fd);
+}
+
+// Beyond five minutes AWS refuses signatures; the number says where to look. One second may pass.
+static void test_clocks_that_differ(void **state)
+{
+    static const struct {
+        const char *type;
+        long ahead_s; // of AWS
+        const char *expected[2];
+    } cases[] = {
+        { "InvalidSignatureException", 3600, { "3600 s behind AWS's", "3599 s behind AWS's" } },
+        { "RequestExpired", -3600, { "3600 s ahead of AWS's", "3601 s ahead of AWS's" } },
+        { "InvalidSignatureException", 200, { "Exception: no\"", "Exception: no\"" } },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        time_t theirs = time(NULL) + cases[i].ahead_s;
+        const char *answer;
+        char body[128];
+        int fd;
+
+        (void)snprintf(body, sizeof(body), REFUSAL("%s", "no"), cases[i].type);
+        (void)strftime(date, sizeof(date), "%a, %d %b %Y %H:%M:%S GMT", gmtime(&theirs));
+        play_all(400, body);
+        fd = begin();
+        expect_the_end();
+        answer = client_read(fd);
+        if (!strstr(answer, cases[i].expected[0]) && !strstr(answer, cases[i].expected[1]))
+            fail_msg("case %zu: %s", i, answer);
+        (void)close(fd);
+    }
+}
+
+// Without a Date, AWS's own words have the time.
+static void test_signature_expired(void **state)
+{
+    char body[256], stamp[20];
+    time_t theirs = time(NULL) + 1000;
+    const char *answer;
+    int fd;
+
+    (void)state;
+    (void)strftime(stamp, sizeof(stamp), "%Y%m%dT%H%M%SZ", gmtime(&theirs));
+    (void)snprintf(body, sizeof(body),
+                   REFUSAL("InvalidSignatureException",
+                           "Signature expired: 20260101T000000Z is now earlier than "
+                           "20260101T000000Z (%s - 5 min.)"),
+                   stamp);
+    play_all(400, body);
+    fd = begin();
+    expect_the_end();
+    answer = client_read(fd);
+    if (!strstr(answer, "(the enclave's clock is 1000 s behind AWS's)") &&
+        !strstr(answer, "(the enclave's clock is 999 s behind AWS's)"))
+        fail_msg("%s", answer);
     (void)close(fd);
 }
 
@@ -287,6 +293,7 @@ static void test_untrusted_server(void **state)
     stop_kms();
     start_kms();
     fd = begin();
+    expect_the_end();
     client_expect(fd, "\"code\":\"untrusted\"");
     assert_int_equal(atomic_load(&kms_calls), 0);
     (void)close(fd);
@@ -301,6 +308,7 @@ static void test_unreachable_and_foreign_hosts(void **state)
     (void)state;
     stop_kms();
     fd = begin();
+    expect_the_end();
     client_expect(fd, "\"error\":{\"code\":\"unreachable\"");
     client_send(fd, CREATE);
     msg = vault_expect(MSG_KEYSET_CREATE);
@@ -316,9 +324,17 @@ static void test_unreachable_and_foreign_hosts(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        CASE(test_create),           CASE(test_open_ends_with_a_name),
-        CASE(test_refused_answers),  CASE(test_throttled_once_is_retried),
-        CASE(test_untrusted_server), CASE(test_unreachable_and_foreign_hosts),
+        CASE(test_create),
+        CASE(test_open_ends_with_a_name),
+        CASE(test_refused_answers),
+        CASE(test_trouble_that_passes),
+        CASE(test_two_of_three),
+        CASE(test_all_refuse),
+        CASE(test_refusal_and_then_a_false_answer),
+        CASE(test_clocks_that_differ),
+        CASE(test_signature_expired),
+        CASE(test_untrusted_server),
+        CASE(test_unreachable_and_foreign_hosts),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
