@@ -59,7 +59,7 @@ struct err admin_configure(struct call *call, const struct json *params)
     return call_ask(call, MSG_CONFIGURE, bytes, report_configured);
 }
 
-struct err admin_manifest(struct call *call, const struct json *params)
+struct err admin_ask_manifest(struct call *call, const struct json *params)
 {
     static const struct params_blob manifest =
         PARAMS_BLOB("manifest_b64", MANIFEST_SIGNED_MAX, "133120");
@@ -69,13 +69,13 @@ struct err admin_manifest(struct call *call, const struct json *params)
     return call_ask(call, MSG_MANIFEST, bytes, report_changed);
 }
 
-struct err admin_seal(struct call *call, const struct json *params)
+struct err admin_ask_seal(struct call *call, const struct json *params)
 {
     (void)params;
     return call_ask(call, MSG_SEAL, BYTES_NONE, report_changed);
 }
 
-struct err admin_unseal(struct call *call, const struct json *params)
+struct err admin_ask_unseal(struct call *call, const struct json *params)
 {
     static const struct params_blob approvals =
         PARAMS_BLOB("approvals_b64", 1 + CONFIG_ADMINS * APPROVAL_BYTES, "1041");

@@ -10,8 +10,8 @@
 FALLIBLE admin_hello(struct call *call, const struct json *params);
 FALLIBLE admin_status(struct call *call, const struct json *params);
 FALLIBLE admin_configure(struct call *call, const struct json *params);
-FALLIBLE admin_manifest(struct call *call, const struct json *params);
-FALLIBLE admin_seal(struct call *call, const struct json *params);
-FALLIBLE admin_unseal(struct call *call, const struct json *params);
+FALLIBLE admin_ask_manifest(struct call *call, const struct json *params);
+FALLIBLE admin_ask_seal(struct call *call, const struct json *params);
+FALLIBLE admin_ask_unseal(struct call *call, const struct json *params);
 FALLIBLE admin_set_credentials(struct call *call, const struct json *params);
 FALLIBLE admin_attestation(struct call *call, const struct json *params);

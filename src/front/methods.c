@@ -40,9 +40,9 @@ static const struct method methods[] = {
     { "account.open", PHASE_READY, accounts_open, PARAMS("record_b64") },
     { "sign_transaction", PHASE_READY, signing_transaction, PARAMS("account", "record_b64", "tx") },
     { "attestation", PHASE_ANY, admin_attestation, PARAMS("nonce") },
-    { "manifest.apply", PHASE_BOUND, admin_manifest, PARAMS("manifest_b64") },
-    { "seal", PHASE_SET, admin_seal, NO_PARAMS },
-    { "unseal", PHASE_SEALED, admin_unseal, PARAMS("approvals_b64") },
+    { "manifest.apply", PHASE_BOUND, admin_ask_manifest, PARAMS("manifest_b64") },
+    { "seal", PHASE_SET, admin_ask_seal, NO_PARAMS },
+    { "unseal", PHASE_SEALED, admin_ask_unseal, PARAMS("approvals_b64") },
     { "import.begin", PHASE_READY, accounts_import_begin, ACCOUNT },
     { "import.finish", PHASE_READY, accounts_import_finish, ENVELOPE },
 };
