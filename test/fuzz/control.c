@@ -201,7 +201,7 @@ static void start(void)
     loop_set_wake(core.loop, wake, NULL);
     make_link();
     configure();
-    core_set_clock(&core, 1800000000000);
+    core.clock = (struct core_clock) { 1800000000000, deadline_now_ms() };
     fuzz_ok(credentials_new(&core.credentials));
     fuzz_ok(kms_new(&core.kms, &core, &env));
     fuzz_ok(control_new(&core.control, &core, listener));

@@ -32,8 +32,9 @@
 #include <time.h>
 #include <unistd.h>
 
-#define FIXTURE_HOST     "kms.eu-west-1.amazonaws.com"
-#define FIXTURE_ARN      "arn:aws:kms:eu-west-1:111122223333:key/12345678-1234-1234-1234-123456789012"
+#define FIXTURE_HOST "kms.eu-west-1.amazonaws.com"
+#define FIXTURE_ARN  "arn:aws:kms:eu-west-1:111122223333:key/12345678-1234-1234-1234-123456789012"
+// Another region, and another key in the first one.
 #define FIXTURE_FAR_HOST "kms.us-west-2.amazonaws.com"
 #define FIXTURE_FAR_ARN \
     "arn:aws:kms:us-west-2:111122223333:key/22222222-1234-1234-1234-123456789012"
