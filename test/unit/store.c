@@ -16,7 +16,6 @@
 
 #include <cmocka.h>
 #include <signal.h>
-#include <sqlite3.h>
 #include <stdio.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
@@ -295,67 +294,6 @@ static void reopen_after_a_crash(void **state)
     expect_ok("still there", store_get_keyset(store, &got, "main"));
 }
 
-static void set_version(const char *sql)
-{
-    sqlite3 *db;
-
-    store_close(&store);
-    assert_int_equal(sqlite3_open(path, &db), SQLITE_OK);
-    assert_int_equal(sqlite3_exec(db, sql, NULL, NULL, NULL), SQLITE_OK);
-    assert_int_equal(sqlite3_close(db), SQLITE_OK);
-}
-
-// A store as the first version of this program wrote it, with one row of each kind.
-static const char version_1[] =
-    "CREATE TABLE migrations (version INTEGER PRIMARY KEY, applied INTEGER NOT NULL);"
-    "CREATE TABLE keysets ("
-    " seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE,"
-    " record BLOB NOT NULL, receipt BLOB NOT NULL, created INTEGER NOT NULL);"
-    "CREATE TABLE accounts ("
-    " seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, user TEXT NOT NULL, name TEXT NOT NULL,"
-    " request_hash BLOB NOT NULL, keyset TEXT NOT NULL REFERENCES keysets(id),"
-    " address TEXT NOT NULL, policy TEXT NOT NULL, record BLOB NOT NULL, receipt BLOB NOT NULL,"
-    " nonce BLOB NOT NULL, created INTEGER NOT NULL, UNIQUE (user, name));"
-    "CREATE TABLE sends ("
-    " seq INTEGER PRIMARY KEY, account TEXT NOT NULL REFERENCES accounts(id),"
-    " idempotency_key TEXT NOT NULL, request_hash BLOB NOT NULL, chain_id INTEGER NOT NULL,"
-    " nonce INTEGER NOT NULL, assigned INTEGER NOT NULL, raw_tx BLOB NOT NULL,"
-    " hash BLOB NOT NULL, status INTEGER NOT NULL, reason TEXT NOT NULL, receipt BLOB NOT NULL,"
-    " created INTEGER NOT NULL, UNIQUE (account, idempotency_key));"
-    "CREATE UNIQUE INDEX sends_nonce ON sends (account, chain_id, nonce)"
-    " WHERE assigned = 1 AND status <> 4;"
-    "CREATE INDEX sends_chain ON sends (account, chain_id, nonce);"
-    "CREATE INDEX sends_stored ON sends (seq) WHERE status = 0;"
-    "INSERT INTO migrations VALUES (1, 1); PRAGMA user_version = 1;"
-    "INSERT INTO keysets VALUES (1, 'a1', 'main', 'record', 'receipt', 5);"
-    "INSERT INTO accounts VALUES (1, 'b1', 'u', 'n', zeroblob(32), 'a1', '0x', 'unrestricted',"
-    " 'r', 'q', '', 6);"
-    "INSERT INTO sends VALUES (1, 'b1', 'k', zeroblob(32), 1, 7, 1, 'raw', zeroblob(32), 0, '', '',"
-    " 7);";
-
-static void version_1_is_brought_up(void **state)
-{
-    AUTO(store_account_free) struct store_account got = { 0 };
-    AUTO(store_send_free) struct store_send send = { 0 };
-    AUTO(store_manifest_free) struct store_manifest manifest = { 0 };
-
-    (void)state;
-    store_close(&store);
-    (void)unlink(path);
-    set_version(version_1);
-    expect_ok("open", store_open(&store, path));
-    expect_ok("account", store_account_get(store, &got, "b1"));
-    assert_true(bytes_equal_str(got.record, "r"));
-    assert_false(got.disabled);
-    assert_int_equal(got.delete_ms, 0);
-    expect_ok("usable", store_account_usable(store, "b1"));
-    expect_ok("send", store_send_next_stored(store, &send, 0));
-    assert_string_equal(send.key, "k");
-    expect_err("no manifest", store_manifest_get(store, &manifest), ERR_NOT_FOUND, "none yet");
-    store_close(&store);
-    expect_ok("again", store_open(&store, path));
-}
-
 static void states_of_accounts(void **state)
 {
     struct store_send send = a_send("k", 7, true), next;
@@ -482,24 +420,6 @@ static void size(void **state)
     assert_in_range(bytes, 4096, 1 << 20);
 }
 
-static void migrations(void **state)
-{
-    FILE *file;
-
-    (void)state;
-    add_rows();
-    store_close(&store);
-    expect_ok("same version", store_open(&store, path));
-    set_version("PRAGMA user_version = 99");
-    expect_err("newer", store_open(&store, path), ERR_UNSUPPORTED, "newer");
-    set_version("PRAGMA user_version = 2; DROP TABLE sends");
-    expect_err("another schema", store_open(&store, path), ERR_CORRUPT, "schema");
-    file = fopen(path, "w");
-    (void)fputs("this is no database, whatever else it may be, and it is long enough", file);
-    (void)fclose(file);
-    expect_err("no database", store_open(&store, path), ERR_CORRUPT, "SQLite");
-}
-
 int main(void)
 {
 #define STORE_TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
@@ -513,13 +433,11 @@ int main(void)
         STORE_TEST(nonces),
         STORE_TEST(pending_sends),
         STORE_TEST(reopen_after_a_crash),
-        STORE_TEST(version_1_is_brought_up),
         STORE_TEST(states_of_accounts),
         STORE_TEST(deletion),
         STORE_TEST(manifests),
         STORE_TEST(imports),
         STORE_TEST(size),
-        STORE_TEST(migrations),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
