@@ -154,6 +154,7 @@ static struct err import_make(struct rest_call *call, const struct import_envelo
     AUTO(enclave_link_free_reply) struct enclave_link_reply reply = { 0 };
     const struct accounts accounts = { call->rest->store, call->rest->link, call->rest->config };
     struct store_import import;
+    struct err err;
 
     TRY(store_import_get(call->rest->store, &import, call->id));
     memcpy(row->id, import.account, sizeof(row->id));
@@ -164,7 +165,10 @@ static struct err import_make(struct rest_call *call, const struct import_envelo
     TRY(import_ask(call, envelope, &reply));
     TRY(accounts_take(&accounts, row, reply.result,
                       bytes_of(envelope->nonce, envelope->nonce_len)));
-    TRY(store_account_add(call->rest->store, row));
+    err = store_account_add(call->rest->store, row);
+    ENSURE(err.code != ERR_EXISTS, ERR_EXISTS,
+           "name: this user got an account of this name in the meantime; import again");
+    TRY(err);
     log_event(LOG_INFO, "import", "imported", "account", row->id);
     return store_import_drop(call->rest->store, call->id);
 }

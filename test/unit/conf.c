@@ -28,6 +28,7 @@ static void defaults(void **state)
     assert_int_equal(conf.enclave.kind, ADDR_VSOCK);
     assert_int_equal(conf.log_level, LOG_INFO);
     assert_int_equal(conf.connections, 4096);
+    assert_false(conf.metrics_open);
     assert_string_equal(conf.node, "");
     assert_int_equal(conf.relays, 0);
 }
@@ -38,19 +39,21 @@ static void everything(void **state)
     struct conf_problem problem;
 
     (void)state;
-    expect_ok("all", conf_parse(&conf,
-                                BYTES_LIT(NEEDED "imds = http://127.0.0.1:1\nrole = my-role\n"
-                                                 "relay_listen = unix:///run/link/\n"
-                                                 "relay = a.b tcp://127.0.0.1:99\n"
-                                                 "relay = c.d   tcp://127.0.0.1:98\n"
-                                                 "node = http://127.0.0.1:8545/path\n"
-                                                 "connections = 16\nlog_level = debug"),
-                                &problem));
+    expect_ok("all",
+              conf_parse(&conf,
+                         BYTES_LIT(NEEDED "imds = http://127.0.0.1:1\nrole = my-role\n"
+                                          "relay_listen = unix:///run/link/\n"
+                                          "relay = a.b tcp://127.0.0.1:99\n"
+                                          "relay = c.d   tcp://127.0.0.1:98\n"
+                                          "node = http://127.0.0.1:8545/path\n"
+                                          "connections = 16\nmetrics = open\nlog_level = debug"),
+                         &problem));
     assert_int_equal(conf.relays, 2);
     assert_string_equal(conf.relay[1].host, "c.d");
     assert_int_equal(conf.relay[1].target.port, 98);
     assert_int_equal(conf.log_level, LOG_DEBUG);
     assert_int_equal(conf.connections, 16);
+    assert_true(conf.metrics_open);
 }
 
 static const struct {
@@ -72,6 +75,7 @@ static const struct {
     { "too few connections", "connections = 15\n", "connections", "16 to 4096", 1 },
     { "too many connections", "connections = 4097\n", "connections", "16 to 4096", 1 },
     { "connections are no number", "connections = many\n", "connections", "16 to 4096", 1 },
+    { "half-open metrics", "metrics = ajar\n", "metrics", "token or open", 1 },
     { "bad role", "role = a/b\n", "role", "IAM role", 1 },
     { "relay prefix without slash", "relay_listen = unix:///dir\n", "relay_listen", "slash", 1 },
     { "relay tcp prefix", "relay_listen = tcp://127.0.0.1:1\n", "relay_listen", "vsock://ANY", 1 },
