@@ -212,7 +212,7 @@ static int kmscall_backoff_ms(unsigned attempt)
     uint32_t random;
 
     libcrypto_random((uint8_t *)&random, sizeof(random));
-    return (int)(random % (BACKOFF_MS << attempt));
+    return (int)(random % ((uint32_t)BACKOFF_MS << attempt));
 }
 
 void kmscall_run(struct kmscall *call, struct kms_job *job)
