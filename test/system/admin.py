@@ -7,8 +7,10 @@ What is admitted opens, what is not stays closed and is said; a seal wipes and o
 administrators undo it; an imported key is in no process, log, file or byte on the way but the
 vault's."""
 
+import contextlib
 import json
 import os
+import pty
 import re
 import signal
 import sys
@@ -177,6 +179,30 @@ def import_with_fd(service, name, content, *options, option="--key-fd"):
         os.close(read)
 
 
+def import_on_terminal(service, name, file, typed):
+    """Runs the import on a terminal of its own, types when asked; exit status and what was shown."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        words = [str(CLI), *IMPORT, name, "--keystore", str(file), "--trust", str(service.trust)]
+        os.execv(words[0], words)
+    shown = b""
+    with contextlib.suppress(OSError):  # the end of a terminal
+        while part := os.read(terminal, 4096):
+            shown += part
+            if part.rstrip().endswith(b"file:"):
+                os.write(terminal, typed)
+    os.close(terminal)
+    return os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]), shown.decode()
+
+
+def on_terminal(tap, service, key, file):
+    status, shown = import_on_terminal(service, "typed", file, PASSWORD.encode() + b"\n")
+    tap.ok(status == 0 and address_of(key) in shown.lower() and PASSWORD not in shown,
+           "the password is asked for on the terminal, without echo", shown)
+    status, shown = import_on_terminal(service, "aborted", file, b"\x03")
+    tap.ok(status != 0 and "nothing was typed" in shown, "Ctrl-C at the prompt ends it", shown)
+
+
 def imports(tap, service):
     keys = [os.urandom(32) for _ in range(2)]
     file = service.platform.dir / "UTC--key"
@@ -212,6 +238,7 @@ def imports(tap, service):
                    pass_fds=(read,))
     tap.ok(stranger.returncode == 4 and "UNVERIFIED" in stranger.stderr,
            "an enclave that the user does not trust: nothing is sealed to it", said(stranger))
+    on_terminal(tap, service, keys[0], file)
     nowhere(tap, service, keys)
 
 
