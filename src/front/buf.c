@@ -9,8 +9,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define FIRST_BYTES 4096U
-
 void buf_init(struct buf *buf, struct buf_budget *budget, size_t most)
 {
     *buf = (struct buf) { .budget = budget, .most = most };
@@ -19,12 +17,7 @@ void buf_init(struct buf *buf, struct buf_budget *budget, size_t most)
 // A queue's first block is its own: without it, whoever fills the budget would silence all.
 static size_t buf_charge(size_t cap)
 {
-    return cap > FIRST_BYTES ? cap : 0;
-}
-
-bool buf_holds(const struct buf *buf)
-{
-    return buf_charge(buf->cap) > 0;
+    return cap > BUF_OWN_BYTES ? cap : 0;
 }
 
 void buf_done(struct buf *buf)
@@ -73,7 +66,7 @@ static bool buf_grow(struct buf *buf, size_t cap)
 uint8_t *buf_room(struct buf *buf, size_t n, size_t *room)
 {
     size_t held = buf->to - buf->from;
-    size_t cap = buf->cap ? buf->cap : FIRST_BYTES;
+    size_t cap = buf->cap ? buf->cap : BUF_OWN_BYTES;
 
     *room = 0;
     if (n > buf->most || held > buf->most - n)

@@ -10,6 +10,8 @@ struct buf_budget {
     size_t left; // bytes that all queues together may still take
 };
 
+#define BUF_OWN_BYTES 4096U // a larger block takes part of the budget
+
 struct buf {
     struct buf_budget *budget;
     size_t most; // never more bytes than this
@@ -20,8 +22,6 @@ struct buf {
 void buf_init(struct buf *buf, struct buf_budget *budget, size_t most);
 // Wipes and frees.
 void buf_done(struct buf *buf);
-// Whether it takes part of the budget.
-bool buf_holds(const struct buf *buf);
 struct bytes buf_bytes(const struct buf *buf);
 // Room for at least `n` more bytes at the end, or NULL: over the limit, the budget or memory.
 // *room is what there is. buf_added tells how much of it was filled.

@@ -29,6 +29,7 @@ struct err call_new(struct call **out, struct core *core, struct control_conn *c
     *out = call;
     ENSURE(call, ERR_FULL, "request: out of memory");
     call->core = core;
+    core->calls++;
     call->conn = conn;
     if (!id)
         return OK;
@@ -44,6 +45,7 @@ static void call_free(struct call *call)
 {
     struct control_conn *conn = call->conn;
 
+    call->core->calls--;
     if (conn)
         control_call_done(conn, call);
     free(call->keep);

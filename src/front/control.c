@@ -20,6 +20,7 @@
 
 #define CONNS_MAX       256U
 #define CALLS_MAX       64U
+#define CALLS_ALL_MAX   128U // beyond, each connection has one: a long queue delays everybody
 #define BUDGET_BYTES    (64U << 20)  // what all connections may hold together
 #define OUT_BYTES_MAX   (4U << 20)   // answers that a peer has not read: beyond, it is cut off
 #define OUT_PAUSE       (256U << 10) // beyond, no further request of it is taken
@@ -66,8 +67,7 @@ struct control {
 
 static void control_accept(void *context, uint32_t events);
 static void control_accept_again(void *context);
-static bool control_close_one(struct control *control, const struct control_conn *except,
-                              bool holders);
+static bool control_shed(struct control *control, const struct control_conn *needy);
 static struct err control_add(struct control *control, int fd);
 static void control_event(void *context, uint32_t events);
 static void control_late(void *context);
@@ -114,7 +114,7 @@ static void control_accept(void *context, uint32_t events)
     (void)events;
     if (control->count >= CONNS_MAX) {
         // Its place is free at the end of the turn, and the socket still readable.
-        if (!control_close_one(control, NULL, false))
+        if (!control_shed(control, NULL))
             loop_rewatch(control->listening, 0);
         return;
     }
@@ -137,27 +137,22 @@ static void control_accept_again(void *context)
     loop_rewatch(control->listening, EPOLLIN);
 }
 
-static enum crowd_kind control_kind(const struct control_conn *conn)
-{
-    if (conn->under_way > 0)
-        return CROWD_WORKING;
-    return conn->served ? CROWD_KNOWN : CROWD_NEWCOMER;
-}
-
-// Closes the connection that net/crowd.h names, of all or of those that hold part of the budget.
-// False when there is none. One that ended in this turn already counts: its place gets free.
-static bool control_close_one(struct control *control, const struct control_conn *except,
-                              bool holders)
+// Closes the connection that net/crowd.h names, of all or, for one of them that needs memory, of
+// the others that hold part of the budget. False when there is none. One that ended in this turn
+// already counts: its place gets free.
+static bool control_shed(struct control *control, const struct control_conn *needy)
 {
     struct crowd crowd = { 0 };
     struct control_conn *victim;
 
     for (struct control_conn *conn = control->conns; conn; conn = conn->next) {
-        if (conn->dead && !holders)
+        enum crowd_kind kind = conn->served ? CROWD_KNOWN : CROWD_NEWCOMER;
+
+        if (conn->dead && !needy)
             return true;
-        if (!conn->dead && conn != except && !conn->pumping &&
-            (!holders || buf_holds(&conn->in) || buf_holds(&conn->out)))
-            crowd_look(&crowd, conn, control_kind(conn), conn->since_ms);
+        if (!conn->dead && !conn->pumping && conn != needy &&
+            (!needy || conn->in.cap > BUF_OWN_BYTES || conn->out.cap > BUF_OWN_BYTES))
+            crowd_look(&crowd, conn, conn->under_way ? CROWD_WORKING : kind, conn->since_ms);
     }
     victim = crowd_victim(&crowd);
     if (!victim)
@@ -243,14 +238,9 @@ static void control_event(void *context, uint32_t events)
         control_drop_input(conn);
         return;
     }
-    do {
-        to = buf_room(&conn->in, 1, &room);
-    } while (!to && control_close_one(conn->control, conn, true));
-    if (!to) {
-        control_end(conn);
-        return;
-    }
-    got = recv(conn->fd, to, room, MSG_DONTWAIT);
+    while (!(to = buf_room(&conn->in, 1, &room)) && control_shed(conn->control, conn))
+        ;
+    got = to ? recv(conn->fd, to, room, MSG_DONTWAIT) : 0;
     if (got < 0 && (errno == EAGAIN || errno == EINTR))
         return;
     if (got <= 0) {
@@ -263,7 +253,9 @@ static void control_event(void *context, uint32_t events)
 
 static bool control_may_take(const struct control_conn *conn)
 {
-    return !conn->dead && !conn->ending && !conn->in_order && conn->under_way < CALLS_MAX &&
+    unsigned most = conn->control->core->calls < CALLS_ALL_MAX ? CALLS_MAX : 1;
+
+    return !conn->dead && !conn->ending && !conn->in_order && conn->under_way < most &&
            buf_bytes(&conn->out).n < OUT_PAUSE;
 }
 
@@ -331,7 +323,7 @@ void control_send(struct control_conn *conn, struct bytes frame)
 {
     while (!conn->dead && !buf_append(&conn->out, frame))
         if (conn->out.most - buf_bytes(&conn->out).n < frame.n ||
-            !control_close_one(conn->control, conn, true))
+            !control_shed(conn->control, conn))
             control_end(conn);
 }
 
@@ -394,20 +386,12 @@ static enum wait control_waits_for(const struct control_conn *conn)
     return buf_bytes(&conn->in).n > 0 ? WAIT_FRAME : WAIT_IDLE;
 }
 
+// WAIT_CALLS has no deadline here: the vault and KMS have their own.
 static struct deadline control_deadline(enum wait wait)
 {
-    switch (wait) {
-    case WAIT_FRAME:
-        return deadline_in(HALF_FRAME_MS);
-    case WAIT_READER:
-        return deadline_in(READER_MS);
-    case WAIT_END:
-        return deadline_in(DRAIN_MS);
-    case WAIT_CALLS: // the vault and KMS have deadlines of their own
-        return (struct deadline) { INT64_MAX };
-    default:
-        return deadline_in(IDLE_MS);
-    }
+    static const int64_t wait_ms[] = { IDLE_MS, IDLE_MS, HALF_FRAME_MS, 0, READER_MS, DRAIN_MS };
+
+    return wait == WAIT_CALLS ? (struct deadline) { INT64_MAX } : deadline_in(wait_ms[wait]);
 }
 
 // What to watch and how long to wait, after all that the turn did.

@@ -33,6 +33,7 @@ struct core {
     struct control *control;
     struct kms *kms;
     struct credentials *credentials;
+    unsigned calls; // under way, those of connections that have gone included
     const struct anchors *anchors;
 
     // As the vault said last. Every decision is the vault's; these are for early, clear refusals.

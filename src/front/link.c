@@ -17,6 +17,11 @@
 #define IN_BYTES    (512U << 10) // at least two of the largest messages
 #define PATIENCE_MS 60000        // the slowest decision is an RSA key and an NSM call
 #define LOOK_MS     5000
+#define SLOW_MAX    2U // slow messages that the vault has at once
+#define SLOW_TYPES                                                                              \
+    (1U << MSG_KEYSET_CREATE | 1U << MSG_KEYSET_OPEN | 1U << MSG_KMS_ANSWER |                   \
+     1U << MSG_ACCOUNT_CREATE | 1U << MSG_ATTESTATION | 1U << MSG_MANIFEST | 1U << MSG_UNSEAL | \
+     1U << MSG_IMPORT_BEGIN | 1U << MSG_IMPORT_FINISH)
 
 struct pending {
     bool used;
@@ -37,10 +42,13 @@ struct link {
     uint64_t next_id;
     struct pending pending[PENDING];
     unsigned under_way;
-    struct wr out; // over out_space; [sent, len) is to be written
+    unsigned slow;  // sent and not answered
+    struct wr late; // slow messages that wait, over late_space
+    struct wr out;  // over out_space; [sent, len) is to be written
     size_t sent, begun;
     size_t in_len;
     uint8_t out_space[OUT_BYTES];
+    uint8_t late_space[OUT_BYTES];
     uint8_t in[IN_BYTES];
 };
 
@@ -61,6 +69,7 @@ struct err link_new(struct link **out, struct loop *loop, int vault_fd,
     link->context = context;
     link->next_id = 1;
     link->out = WR_OF(link->out_space);
+    link->late = WR_OF(link->late_space);
     TRY(loop_watch(loop, &link->watch, vault_fd, EPOLLIN, link_event, link));
     return loop_timer(loop, &link->timer, deadline_in(LOOK_MS), link_look, link);
 }
@@ -140,9 +149,34 @@ struct err link_begin(struct link *link, struct wr **body, uint16_t type, size_t
     return OK;
 }
 
+static bool link_is_slow(const struct pending *slot)
+{
+    return slot->type < 32 && (SLOW_TYPES >> slot->type & 1);
+}
+
+// Sends slow messages that wait, as far as their number and the room allow.
+static void link_catch_up(struct link *link)
+{
+    struct bytes late = wr_done(&link->late);
+    struct msg msg;
+    size_t whole;
+
+    while (link->slow < SLOW_MAX && !msg_next(late, &whole, &msg).code && whole > 0 &&
+           link->out.cap - link->out.len >= whole) {
+        wr_bytes(&link->out, bytes_take(late, whole));
+        link->pending[msg.id % PENDING].since_ms = deadline_now_ms();
+        link->slow++;
+        late = bytes_skip(late, whole);
+    }
+    memmove(link->late_space, late.p, late.n);
+    link->late.len = late.n;
+}
+
 struct err link_end(struct link *link, struct link_done done)
 {
     struct pending *slot = &link->pending[(link->next_id - 1) % PENDING];
+    bool is_slow = link_is_slow(slot);
+    struct bytes written;
 
     msg_end(&link->out, link->begun);
     if (link->out.bad) {
@@ -150,8 +184,16 @@ struct err link_end(struct link *link, struct link_done done)
         link->out.len = link->begun;
         return FAIL(ERR_TOO_LARGE, "request: larger than the vault takes");
     }
-    slot->used = true;
     slot->since_ms = deadline_now_ms();
+    if (is_slow) { // waits behind those that wait already
+        written = bytes_of(link->out.p + link->begun, link->out.len - link->begun);
+        link->out.len = link->begun;
+        ENSURE(link->late.cap - link->late.len >= written.n, ERR_BUSY,
+               "vault: too much at once; try again");
+        wr_bytes(&link->late, written);
+        slot->since_ms = INT64_MAX;
+    }
+    slot->used = true;
     slot->done = done;
     link->under_way++;
     return OK;
@@ -168,6 +210,7 @@ struct err link_send(struct link *link, uint16_t type, struct bytes body, struct
 
 void link_flush(struct link *link)
 {
+    link_catch_up(link);
     while (!link->ended && link->sent < link->out.len) {
         ssize_t done = send(link->fd, link->out.p + link->sent, link->out.len - link->sent,
                             MSG_DONTWAIT | MSG_NOSIGNAL);
@@ -224,6 +267,7 @@ static struct err link_take(struct link *link, const struct msg *msg)
     ENSURE(!answer.result.bad, ERR_MALFORMED, "vault: an answer of unknown form");
     slot->used = false;
     link->under_way--;
+    link->slow -= link_is_slow(slot);
     done.call(done.context, &answer);
     return OK;
 }

@@ -1,6 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // The channel to the vault: messages of proto/msg.h, all of a loop turn in one write, and for each
-// one what to do with its answer. Who may include it: front.
+// one what to do with its answer. The vault takes one after the other; those that make it sign an
+// attestation document or verify administrators' signatures take as long as a hundred others. Only
+// two of them are sent at once: the others wait here, and the short ones pass.
+// Who may include it: front.
 #pragma once
 
 #include "net/loop.h"

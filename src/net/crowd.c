@@ -5,10 +5,9 @@
 
 void *crowd_victim(const struct crowd *crowd)
 {
-    bool is_flood = crowd->of[CROWD_NEWCOMER] > crowd->count / 2;
-    bool has_known = crowd->of[CROWD_KNOWN] > 0;
+    bool is_flood = crowd->newcomers > crowd->count / 2;
 
-    return crowd->oldest[has_known && !is_flood ? CROWD_KNOWN : CROWD_NEWCOMER];
+    return crowd->oldest[crowd->oldest[CROWD_KNOWN] && !is_flood ? CROWD_KNOWN : CROWD_NEWCOMER];
 }
 
 void crowd_look(struct crowd *crowd, void *conn, enum crowd_kind kind, int64_t since_ms)
@@ -16,7 +15,7 @@ void crowd_look(struct crowd *crowd, void *conn, enum crowd_kind kind, int64_t s
     crowd->count++;
     if (kind >= CROWD_KINDS)
         return;
-    crowd->of[kind]++;
+    crowd->newcomers += kind == CROWD_NEWCOMER;
     if (crowd->oldest[kind] && crowd->since_ms[kind] <= since_ms)
         return;
     crowd->oldest[kind] = conn;

@@ -20,7 +20,7 @@ enum crowd_kind {
 // Start with zeroes.
 struct crowd {
     size_t count; // all that were looked at
-    size_t of[CROWD_KINDS];
+    size_t newcomers;
     int64_t since_ms[CROWD_KINDS]; // of the oldest
     void *oldest[CROWD_KINDS];
 };

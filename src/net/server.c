@@ -36,7 +36,7 @@ static void server_accept(void *context, uint32_t events);
 static void server_accept_again(void *context);
 static void server_finished(void *context);
 static void server_gone(void *context, struct server_conn *conn);
-static bool server_shed(void *context, const struct server_conn *except);
+static bool server_shed(void *context, const struct server_conn *needy);
 
 struct err server_start(struct server **out, int listen_fd, const struct server_options *options)
 {
@@ -118,18 +118,21 @@ static void server_gone(void *context, struct server_conn *conn)
     }
 }
 
-// Closes the connection that net/crowd.h names, of all or of those that hold memory.
-static bool server_close_one(struct server *server, const struct server_conn *except, bool holders)
+// Closes the connection that net/crowd.h names, of all or, for one of them that needs memory, of
+// the others that hold some.
+static bool server_shed(void *context, const struct server_conn *needy)
 {
+    struct server *server = context;
     struct crowd crowd = { 0 };
     struct server_conn *victim;
 
     for (unsigned i = 0; i < server->conns; i++) {
         struct server_conn *conn = server->conn[i];
         int64_t since_ms;
-        enum crowd_kind kind = server_conn_kind(conn, &since_ms);
+        size_t held;
+        enum crowd_kind kind = server_conn_kind(conn, &since_ms, &held);
 
-        if (conn != except && (!holders || server_conn_holds(conn)))
+        if (!needy || (conn != needy && held > 0))
             crowd_look(&crowd, conn, kind, since_ms);
     }
     victim = crowd_victim(&crowd);
@@ -139,21 +142,9 @@ static bool server_close_one(struct server *server, const struct server_conn *ex
     return true;
 }
 
-static bool server_shed(void *context, const struct server_conn *except)
-{
-    return server_close_one(context, except, true);
-}
-
 static void server_accept_again(void *context)
 {
-    struct server *server = context;
-
-    loop_rewatch(server->listening, EPOLLIN);
-}
-
-static bool server_accept_passes(int error)
-{
-    return error == EINTR || error == ECONNABORTED || error == EAGAIN;
+    loop_rewatch(((struct server *)context)->listening, EPOLLIN);
 }
 
 // One connection a call: level-triggered epoll comes back for the next one.
@@ -163,15 +154,14 @@ static void server_accept(void *context, uint32_t events)
     int fd;
 
     (void)events;
-    if (server->conns == server->options.connections_max &&
-        !server_close_one(server, NULL, false)) {
+    if (server->conns == server->options.connections_max && !server_shed(server, NULL)) {
         loop_rewatch(server->listening, 0); // all at work: until one is done
         return;
     }
     fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
     if (fd >= 0 && !server_conn_new(&server->conn[server->conns], &server->host, fd).code)
         server->conns++;
-    if (fd < 0 && !server_accept_passes(errno)) {
+    if (fd < 0 && errno != EINTR && errno != ECONNABORTED && errno != EAGAIN) {
         // Out of descriptors, most likely: the waiting peer would wake the loop again and again.
         loop_rewatch(server->listening, 0);
         loop_timer_set(server->accept_again, deadline_in(ACCEPT_PAUSE_MS));

@@ -94,17 +94,13 @@ void server_conn_free(struct server_conn **conn)
     free(dying);
 }
 
-enum crowd_kind server_conn_kind(const struct server_conn *conn, int64_t *since_ms)
+enum crowd_kind server_conn_kind(const struct server_conn *conn, int64_t *since_ms, size_t *held)
 {
     *since_ms = conn->since_ms;
+    *held = conn->held;
     if (conn->state == STATE_HANDLE)
         return CROWD_WORKING;
     return conn->served ? CROWD_KNOWN : CROWD_NEWCOMER;
-}
-
-bool server_conn_holds(const struct server_conn *conn)
-{
-    return conn->held > 0 && conn->state != STATE_HANDLE;
 }
 
 // Others have to go before this one is refused: it is the latest to ask.
@@ -118,12 +114,6 @@ static bool server_conn_hold(struct server_conn *conn, size_t n)
     host->bytes_left -= n;
     conn->held += n;
     return true;
-}
-
-static void server_conn_let_go(struct server_conn *conn)
-{
-    conn->host->bytes_left += conn->held;
-    conn->held = 0;
 }
 
 static void server_conn_event(void *context, uint32_t events)
@@ -415,7 +405,8 @@ static void server_conn_next(struct server_conn *conn)
     conn->continued = false;
     conn->state = STATE_READ;
     conn->since_ms = deadline_now_ms();
-    server_conn_let_go(conn);
+    conn->host->bytes_left += conn->held;
+    conn->held = 0;
     if (conn->in_len == 0 && conn->in_cap > FIRST_BYTES) {
         free(conn->in);
         conn->in = NULL;

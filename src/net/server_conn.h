@@ -19,16 +19,14 @@ struct server_conn_host {
     // The connection is about to be freed: forget it.
     void (*gone)(void *server, struct server_conn *conn);
     // Closes another connection that holds memory; false when there is none.
-    bool (*shed)(void *server, const struct server_conn *except);
+    bool (*shed)(void *server, const struct server_conn *needy);
     size_t bytes_left; // what all connections together may still hold
 };
 
 // Takes over `fd` (also on failure).
 FALLIBLE server_conn_new(struct server_conn **out, struct server_conn_host *host, int fd);
-// What it waits for, and since when.
-enum crowd_kind server_conn_kind(const struct server_conn *conn, int64_t *since_ms);
-// Whether closing it gives memory of bytes_left back.
-bool server_conn_holds(const struct server_conn *conn);
+// What it waits for, since when, and how much of bytes_left closing it gives back.
+enum crowd_kind server_conn_kind(const struct server_conn *conn, int64_t *since_ms, size_t *held);
 // In a worker: runs the handler with a response buffer of options->response_max bytes and builds
 // the answer. Touches nothing that the loop uses meanwhile.
 void server_conn_handle(void *conn, uint8_t *response);
