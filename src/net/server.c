@@ -142,9 +142,16 @@ static bool server_shed(void *context, const struct server_conn *needy)
     return true;
 }
 
+static bool server_shed(void *context, const struct server_conn *except)
+{
+    return server_close_one(context, except, true);
+}
+
 static void server_accept_again(void *context)
 {
-    loop_rewatch(((struct server *)context)->listening, EPOLLIN);
+    struct server *server = context;
+
+    loop_rewatch(server->listening, EPOLLIN);
 }
 
 // One connection a call: level-triggered epoll comes back for the next one.
@@ -154,7 +161,8 @@ static void server_accept(void *context, uint32_t events)
     int fd;
 
     (void)events;
-    if (server->conns == server->options.connections_max && !server_shed(server, NULL)) {
+    if (server->conns == server->options.connections_max &&
+        !server_close_one(server, NULL, false)) {
         loop_rewatch(server->listening, 0); // all at work: until one is done
         return;
     }

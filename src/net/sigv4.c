@@ -73,11 +73,6 @@ static void sigv4_hmac_secret(uint8_t out[static 32], struct bytes secret_key, s
 
 // The scope's parts as they are signed. AWS knows no date, region or service longer than this; a
 // longer one is cut, and its signature is then merely a wrong one that nobody can predict.
-static struct bytes sigv4_day(const struct sigv4_scope *scope)
-{
-    return bytes_take(scope->date, 8);
-}
-
 static struct bytes sigv4_cut(struct bytes part)
 {
     return bytes_take(part, SCOPE_MAX);
@@ -85,7 +80,7 @@ static struct bytes sigv4_cut(struct bytes part)
 
 static void sigv4_write_scope(struct wr *wr, const struct sigv4_scope *scope)
 {
-    wr_bytes(wr, sigv4_day(scope));
+    wr_bytes(wr, bytes_take(scope->date, 8));
     wr_u8(wr, '/');
     wr_bytes(wr, sigv4_cut(scope->region));
     wr_u8(wr, '/');
@@ -108,7 +103,7 @@ void sigv4_signature(char out[static 65], struct bytes secret_key, const struct 
     wr_str(&wr, canonical_hash);
     must(!wr.bad);
 
-    sigv4_hmac_secret(mac, secret_key, sigv4_day(scope));
+    sigv4_hmac_secret(mac, secret_key, bytes_take(scope->date, 8));
     mac_hmac256(mac, BYTES_OF(mac), sigv4_cut(scope->region));
     mac_hmac256(mac, BYTES_OF(mac), sigv4_cut(scope->service));
     mac_hmac256(mac, BYTES_OF(mac), BYTES_LIT("aws4_request"));

@@ -121,20 +121,16 @@ struct err tls_client_new_system(struct tls_context **out)
     return tls_give(out, &ctx, err);
 }
 
-// libssl compares key and certificate already while it loads the second of them.
-static bool tls_is_mismatch(void)
-{
-    return ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH;
-}
-
 static struct err tls_load_identity(SSL_CTX *ctx, const char *chain_path, const char *key_path)
 {
-    bool is_loaded;
+    bool is_loaded, is_mismatch;
 
     ENSURE(SSL_CTX_use_certificate_chain_file(ctx, chain_path) == 1, ERR_IO,
            "TLS: certificate chain (PEM) cannot be read");
     is_loaded = SSL_CTX_use_PrivateKey_file(ctx, key_path, SSL_FILETYPE_PEM) == 1;
-    ENSURE(is_loaded || !tls_is_mismatch(), ERR_MISMATCH,
+    // libssl compares key and certificate already while it loads the second of them.
+    is_mismatch = ERR_GET_REASON(ERR_peek_last_error()) == X509_R_KEY_VALUES_MISMATCH;
+    ENSURE(is_loaded || !is_mismatch, ERR_MISMATCH,
            "TLS: private key does not belong to the certificate");
     ENSURE(is_loaded, ERR_IO, "TLS: private key (PEM) cannot be read");
     ENSURE(SSL_CTX_check_private_key(ctx) == 1, ERR_MISMATCH,
