@@ -142,16 +142,9 @@ static bool server_shed(void *context, const struct server_conn *needy)
     return true;
 }
 
-static bool server_shed(void *context, const struct server_conn *except)
-{
-    return server_close_one(context, except, true);
-}
-
 static void server_accept_again(void *context)
 {
-    struct server *server = context;
-
-    loop_rewatch(server->listening, EPOLLIN);
+    loop_rewatch(((struct server *)context)->listening, EPOLLIN);
 }
 
 // One connection a call: level-triggered epoll comes back for the next one.
@@ -161,8 +154,7 @@ static void server_accept(void *context, uint32_t events)
     int fd;
 
     (void)events;
-    if (server->conns == server->options.connections_max &&
-        !server_close_one(server, NULL, false)) {
+    if (server->conns == server->options.connections_max && !server_shed(server, NULL)) {
         loop_rewatch(server->listening, 0); // all at work: until one is done
         return;
     }
