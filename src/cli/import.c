@@ -107,7 +107,10 @@ static FALLIBLE set_terms(struct cli *cli, struct import *import, const struct j
     struct wr policy_wr = WR_OF(policy), authorisers_wr = WR_OF(authorisers);
     struct offer_terms *terms = &import->terms;
     struct bytes text = json_string(json_get(offer, "public_key"));
-    bool pinned = cli->trust.keyset_len == 0;
+    // Any keyset will do where administrators admit them. Else the owner must know which one: a
+    // front that was taken over can make a keyset whose key it knows, and would read what is sealed
+    // to it.
+    bool pinned = cli->trust.keyset_len == 0 && cli->trust.config.admins > 0;
 
     if (bytes_equal_str(bytes_take(text, 2), "0x"))
         text = bytes_skip(text, 2);
@@ -116,6 +119,9 @@ static FALLIBLE set_terms(struct cli *cli, struct import *import, const struct j
     ENSURE(!id_parse(&import->account, json_string(json_get(offer, "account"))).code &&
                !id_parse(&terms->keyset, json_string(json_get(offer, "keyset"))).code,
            ERR_UNTRUSTED, "account, keyset: expected ids");
+    ENSURE(
+        cli->trust.keyset_len > 0 || pinned, ERR_UNTRUSTED,
+        "trust file: expected a line `keyset = ID` before a key is imported: whose keyset is it?");
     for (size_t i = 0; i < cli->trust.keyset_len; i++)
         pinned = pinned || id_equal(&cli->trust.keyset[i], &terms->keyset);
     ENSURE(pinned, ERR_UNTRUSTED, "keyset: is none of those that the trust file names");

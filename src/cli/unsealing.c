@@ -79,8 +79,11 @@ static FALLIBLE check_boot(struct cli *cli, const struct challenge *challenge)
     TRY(base64_decode(document, sizeof(document), &n,
                       json_string(json_get(answer, "document_b64"))));
     TRY(receipt_check_status(&pins, bytes_of(document, n), BYTES_OF(nonce), cli_now_ms(), &status));
-    ENSURE(id_equal(&status.boot, &challenge->boot) && status.phase == PHASE_SEALED, ERR_UNTRUSTED,
-           "the attested enclave is another one than the service says, or not sealed");
+    ENSURE(id_equal(&status.boot, &challenge->boot) && status.phase == PHASE_SEALED &&
+               status.seals == challenge->seals,
+           ERR_UNTRUSTED,
+           "the attested enclave is another one than the service says, not sealed, or was sealed "
+           "another number of times");
     return OK;
 }
 

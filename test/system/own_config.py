@@ -107,11 +107,35 @@ def own_configuration(tap):
         whole = daemon.cloister(own, "attest", "verify")
         tap.ok(whole.returncode == 0, "attest verify with the right trust file: ok",
                whole.stdout + whole.stderr)
+        unpinned_import(tap, platform, own)
         daemon = tampered_store(tap, platform, daemon, own)
     finally:
         if daemon:
             daemon.stop()
         platform.remove()
+
+
+def unpinned_import(tap, platform, trust):
+    """Without administrators and without a keyset in the trust file nobody knows whose keyset it is
+    that a key would be sealed to."""
+    def attempt(path):
+        return run(CLI, "account", "import", "--user", "bob", "--name", "own", "--unrestricted",
+                   "--key-fd", "0", "--trust", path, check=False, input="11" * 32 + "\n")
+    result = attempt(trust)
+    tap.ok(result.returncode != 0 and "keyset = ID" in result.stderr
+           and not ADDRESS.search(result.stdout), "import: refused without a pinned keyset",
+           result.stdout + result.stderr)
+    keyset = json.loads(run(CLI, "status", "--json", "--trust", trust))["enclave"]["keysets"][0]
+    pinned = platform.dir / "pinned"
+    pinned.write_text(trust.read_text() + f"keyset = {keyset['id']}\n")
+    result = attempt(pinned)
+    tap.ok(result.returncode == 0 and "0x19E7E376E7C213B7E7e7e46cc70A5dD086DAff2A" in result.stdout,
+           "import: with it the key's own address is shown", result.stdout + result.stderr)
+    pinned.write_text(trust.read_text() + f"keyset = {'ab' * 16}\n")
+    result = attempt(pinned)
+    tap.ok(result.returncode != 0 and not ADDRESS.search(result.stdout),
+           "import: refused under another keyset than the pinned one",
+           result.stdout + result.stderr)
 
 
 def tampered_store(tap, platform, daemon, trust):
