@@ -3,7 +3,7 @@
 BUILD ?= build
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-stop check check-asan check-boto3 check-oracle check-long prove test tidy format clean
+.PHONY: help setup build demo demo-stop check check-asan check-tsan check-valgrind check-soak check-boto3 check-oracle check-long prove test tidy format clean
 
 help: ## explain the targets
 	@echo "Cloister: Ethereum keys that live and sign only inside an AWS Nitro Enclave."
@@ -39,6 +39,15 @@ test: setup ## only build with gcc and run unit tests and fuzz corpora
 check-asan: setup ## only unit tests and fuzz corpora under ASan and UBSan
 	@tools/check --only asan
 
+check-tsan: setup ## only what has threads, under ThreadSanitizer
+	@tools/check --only tsan
+
+check-valgrind: build ## vault and front under memcheck and helgrind (minutes)
+	@tools/check --only valgrind --build $(BUILD)
+
+check-soak: build ## the long suite: a million requests, a crash at every system call (minutes)
+	@tools/check --only soak --build $(BUILD)
+
 check-boto3: build ## boto3, from PyPI into .cache/, runs unchanged against the emulated KMS
 	@CLOISTER_BUILD=$(BUILD) test/interop/python test/interop/boto3_kms.py
 
@@ -54,4 +63,4 @@ format: setup ## let clang-format rewrite every C file
 
 clean: ## remove build directories and caches; a running demo is ended first
 	@scripts/demo-stop --quiet
-	@rm -rf build build-clang build-asan build-fuzzing .cache .demo
+	@rm -rf build build-clang build-asan build-tsan build-fuzzing .cache .demo

@@ -138,6 +138,14 @@ struct sender {
     struct store_send send;
 };
 
+// What the node's thread reads under its lock.
+static void refuse_with(const char *words)
+{
+    must(pthread_mutex_lock(&node.lock) == 0);
+    (void)snprintf(node.refuse, sizeof(node.refuse), "%s", words);
+    must(pthread_mutex_unlock(&node.lock) == 0);
+}
+
 static void *send_one(void *context)
 {
     struct sender *sender = context;
@@ -231,7 +239,7 @@ static void the_node_refuses(void **state)
         char key[8];
 
         (void)snprintf(key, sizeof(key), "k%zu", i);
-        (void)snprintf(node.refuse, sizeof(node.refuse), "%s", name);
+        refuse_with(name);
         expect_err(name, send_tx(&send, key, "{\"value\":1}", 0), refusals[i].code, NULL);
         if (refusals[i].code)
             assert_non_null(strstr(detail.text, name));
@@ -239,7 +247,7 @@ static void the_node_refuses(void **state)
         assert_int_equal(stored.status, refusals[i].status);
         assert_int_equal(stored.nonce, i < 3 ? 7 : 7 + i - 3);
         store_send_free(&send);
-        node.refuse[0] = 0;
+        refuse_with("");
         expect_err(name, send_tx(&send, key, "{\"value\":1}", 0),
                    refusals[i].code == ERR_UNREACHABLE ? ERR_NONE : refusals[i].code, NULL);
     }
@@ -252,12 +260,12 @@ static void lost_answer(void **state)
     AUTO(store_send_free) struct store_send again = { 0 };
 
     (void)state;
-    (void)snprintf(node.refuse, sizeof(node.refuse), "header not found");
+    refuse_with("header not found");
     expect_err("first", send_tx(&first, "k", "{\"value\":1}", 0), ERR_UNREACHABLE, NULL);
     memcpy(node.hash[0], first.hash, 32);
     node.taken = 1;
     node.mines = true;
-    (void)snprintf(node.refuse, sizeof(node.refuse), "nonce too low");
+    refuse_with("nonce too low");
     expect_ok("again", send_tx(&again, "k", "{\"value\":1}", 0));
     assert_int_equal(again.status, STORE_SEND_MINED);
     assert_int_equal(atomic_load(&enclave.signs), 1);
@@ -269,11 +277,11 @@ static void sent_again_at_start(void **state)
     AUTO(store_send_free) struct store_send got = { 0 };
 
     (void)state;
-    (void)snprintf(node.refuse, sizeof(node.refuse), "not now");
+    refuse_with("not now");
     expect_err("first", send_tx(&send, "k", "{\"value\":1}", 0), ERR_UNREACHABLE, NULL);
     assert_non_null(strstr(detail.text, "not now"));
     broadcast_free(&broadcast);
-    node.refuse[0] = 0;
+    refuse_with("");
     start_broadcast();
     for (int i = 0; i < 300 && got.status == STORE_SEND_STORED; i++) {
         store_send_free(&got);

@@ -41,15 +41,15 @@ struct fake_http {
 struct fake_node {
     struct fake_http http;
     pthread_mutex_t lock;
-    uint64_t count;       // the pending nonce
-    bool automatic;       // the pending nonce follows the transactions
-    bool mines;           // receipts are there at once
-    bool reverts;         // with status 0
-    bool down;            // 500 without JSON
-    char refuse[160];     // what eth_sendRawTransaction answers; "": it takes the transaction
-    uint8_t hash[64][32]; // what it took
+    _Atomic uint64_t count; // the pending nonce
+    atomic_bool automatic;  // the pending nonce follows the transactions
+    atomic_bool mines;      // receipts are there at once
+    atomic_bool reverts;    // with status 0
+    atomic_bool down;       // 500 without JSON
+    char refuse[160];       // what eth_sendRawTransaction answers; "": it takes the transaction
+    uint8_t hash[64][32];   // what it took
     uint64_t nonce[64];
-    unsigned taken, raw_calls;
+    atomic_uint taken, raw_calls;
 };
 
 // A fresh directory below /tmp.
