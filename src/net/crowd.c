@@ -16,7 +16,7 @@ void crowd_look(struct crowd *crowd, void *conn, enum crowd_kind kind, int64_t s
     if (kind >= CROWD_KINDS)
         return;
     crowd->newcomers += kind == CROWD_NEWCOMER;
-    if (crowd->oldest[kind] && crowd->since_ms[kind] <= since_ms)
+    if (crowd->oldest[kind] && crowd->since_ms[kind] < since_ms)
         return;
     crowd->oldest[kind] = conn;
     crowd->since_ms[kind] = since_ms;

@@ -25,7 +25,8 @@ struct crowd {
     void *oldest[CROWD_KINDS];
 };
 
-// Looks at one connection; since_ms is when it began to wait for its peer.
+// Looks at one connection; since_ms is when it began to wait for its peer. Of those of the same
+// millisecond the last one counts: look at the newest first.
 void crowd_look(struct crowd *crowd, void *conn, enum crowd_kind kind, int64_t since_ms);
 // The connection to close, or NULL when all of them work.
 void *crowd_victim(const struct crowd *crowd);

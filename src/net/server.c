@@ -126,7 +126,7 @@ static bool server_shed(void *context, const struct server_conn *needy)
     struct crowd crowd = { 0 };
     struct server_conn *victim;
 
-    for (unsigned i = 0; i < server->conns; i++) {
+    for (unsigned i = server->conns; i-- > 0;) {
         struct server_conn *conn = server->conn[i];
         int64_t since_ms;
         size_t held;

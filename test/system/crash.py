@@ -32,7 +32,7 @@ from cloistertest import CHAIN, DAEMON, Platform, ROLE, Tap, wait_for  # noqa: E
 
 ANVIL = (pathlib.Path(__file__).resolve().parents[1] /
          "interop/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil")
-STRIDE = 17
+STRIDE = 29
 PTRACE_SYSCALL, PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 24, 17, 0x4206, 0x4207
 OPTIONS = 1 | 8  # TRACESYSGOOD, TRACECLONE
 WALL = 0x40000000

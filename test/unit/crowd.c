@@ -34,7 +34,7 @@ static const struct {
       2 },
     { "no one works, no one is known", 2, { { N, 2 }, { N, 1 } }, 1 },
     { "working ones count as places", 4, { { N, 2 }, { W, 1 }, { W, 1 }, { K, 3 } }, 3 },
-    { "of the same age the first", 2, { { K, 4 }, { K, 4 } }, 0 },
+    { "of the same age the last", 2, { { K, 4 }, { K, 4 } }, 1 },
 };
 
 static void test_victim(void **state)
