@@ -391,7 +391,9 @@ static struct deadline control_deadline(enum wait wait)
 {
     static const int64_t wait_ms[] = { IDLE_MS, IDLE_MS, HALF_FRAME_MS, 0, READER_MS, DRAIN_MS };
 
-    return wait == WAIT_CALLS ? (struct deadline) { INT64_MAX } : deadline_in(wait_ms[wait]);
+    if (wait == WAIT_CALLS)
+        return (struct deadline) { INT64_MAX };
+    return deadline_in(wait_ms[wait]);
 }
 
 // What to watch and how long to wait, after all that the turn did.

@@ -168,7 +168,8 @@ static void link_catch_up(struct link *link)
         link->slow++;
         late = bytes_skip(late, whole);
     }
-    memmove(link->late_space, late.p, late.n);
+    if (late.n)
+        memmove(link->late_space, late.p, late.n);
     link->late.len = late.n;
 }
 

@@ -8,14 +8,15 @@
 struct err keyring_put(struct keyring *ring, const struct id *id,
                        const struct config_keyset *keyset, const struct seckey *key)
 {
-    struct keyring_entry *entry = NULL;
+    struct keyring_entry *entry;
+    size_t at = 0;
 
     if (keyring_find(ring, id))
         return OK;
-    for (size_t i = 0; i < ARRAY_LEN(ring->entry) && !entry; i++)
-        if (!ring->entry[i].used)
-            entry = &ring->entry[i];
-    ENSURE(entry, ERR_FULL, "keyset: all places for open keysets are taken");
+    while (at < ARRAY_LEN(ring->entry) && ring->entry[at].used)
+        at++;
+    ENSURE(at < ARRAY_LEN(ring->entry), ERR_FULL, "keyset: all places for open keysets are taken");
+    entry = &ring->entry[at];
     must(keyset->name.n <= sizeof(entry->name));
     entry->id = *id;
     entry->purpose = keyset->purpose;

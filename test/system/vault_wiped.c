@@ -61,8 +61,7 @@ static bool range_holds(int memory, unsigned long from, unsigned long to, const 
 static bool vault_holds(const struct seckey *key)
 {
     AUTO(fd_close) int memory = -1;
-    char path[64], line[512], rights[8];
-    unsigned long from, to;
+    char path[64], line[512];
     bool found = false;
     FILE *maps;
 
@@ -72,9 +71,14 @@ static bool vault_holds(const struct seckey *key)
     (void)snprintf(path, sizeof(path), "/proc/%ld/maps", (long)host.pid);
     maps = fopen(path, "re");
     must(memory >= 0 && maps);
-    while (fgets(line, sizeof(line), maps))
-        if (sscanf(line, "%lx-%lx %7s", &from, &to, rights) == 3 && strncmp(rights, "rw", 2) == 0)
+    while (fgets(line, sizeof(line), maps)) { // from-to rights ...
+        char *rest = line;
+        unsigned long from = strtoul(rest, &rest, 16);
+        unsigned long to = strtoul(rest + 1, &rest, 16);
+
+        if (strncmp(rest, " rw", 3) == 0)
             found = range_holds(memory, from, to, key) || found;
+    }
     must(fclose(maps) == 0);
     return found;
 }
