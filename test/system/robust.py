@@ -296,9 +296,10 @@ def crowd(tap, name, path, call, server):
     tap.ok(now - before <= places and places - 16 <= 10000 - gone <= places,
            f"{name}: of 10000 connections {10000 - gone} are held (places: {places}), and the "
            f"process has {now - before} more descriptors", f"{before} {now} {gone}")
-    # Within a millisecond all are of the same age.
-    oldest_go = max(i for i, s in enumerate(held) if ended(s)) < 10000 - places + places // 4
-    tap.ok(oldest_go, f"{name}: the oldest ones were closed")
+    # Within a millisecond all are of the same age, so only what is clearly older counts.
+    kept = [i for i, s in enumerate(held) if not ended(s)]
+    tap.ok(kept[0] >= 10000 - places - places // 2, f"{name}: the oldest ones were closed",
+           f"number {kept[0]} of 10000 is still held")
     tap.ok(slowest < 2, f"{name}: two others were served meanwhile, within {slowest * 1000:.0f} ms")
     call(caller)
     for s in held:
