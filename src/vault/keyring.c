@@ -5,13 +5,15 @@
 
 #include <string.h>
 
+static size_t keyring_index(const struct keyring *ring, const struct id *id);
+
 struct err keyring_put(struct keyring *ring, const struct id *id,
                        const struct config_keyset *keyset, const struct seckey *key)
 {
     struct keyring_entry *entry;
     size_t at = 0;
 
-    if (keyring_find(ring, id))
+    if (keyring_index(ring, id) < ARRAY_LEN(ring->entry))
         return OK;
     while (at < ARRAY_LEN(ring->entry) && ring->entry[at].used)
         at++;
@@ -27,6 +29,7 @@ struct err keyring_put(struct keyring *ring, const struct id *id,
     return OK;
 }
 
+// Its place, or the number of places when it is not open.
 static size_t keyring_index(const struct keyring *ring, const struct id *id)
 {
     size_t at = 0;
