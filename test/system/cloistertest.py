@@ -57,6 +57,10 @@ class Tap:
         sys.stdout.flush()
         return condition
 
+    def skip(self, name, reason):
+        self.count += 1
+        print(f"ok {self.count} - {name} # SKIP {reason}")
+
     def done(self):
         print(f"1..{self.count}")
         sys.exit(1 if self.failed else 0)
