@@ -25,12 +25,6 @@ struct err fd_set_nonblock(int fd)
     return OK;
 }
 
-struct err fd_set_cloexec(int fd, bool on)
-{
-    ENSURE(fcntl(fd, F_SETFD, on ? FD_CLOEXEC : 0) == 0, ERR_IO, "fcntl failed");
-    return OK;
-}
-
 struct err fd_wait(int fd, short events, struct deadline until)
 {
     struct pollfd p = { .fd = fd, .events = events };

@@ -9,7 +9,6 @@
 // Closes *fd when it is not negative and sets it to -1: `AUTO(fd_close) int fd = -1;`.
 void fd_close(int *fd);
 FALLIBLE fd_set_nonblock(int fd);
-FALLIBLE fd_set_cloexec(int fd, bool on);
 // Reads exactly n bytes from a stream. ERR_CLOSED at an early end, ERR_TIMEOUT, ERR_IO.
 FALLIBLE fd_read_all(int fd, void *out, size_t n, struct deadline until);
 // Writes everything, never raising SIGPIPE on sockets. ERR_CLOSED, ERR_TIMEOUT, ERR_IO.

@@ -81,7 +81,7 @@ static void show(struct cli *cli, const struct attest *doc)
 {
     struct out *out = &cli->out;
     struct bytes user_data = doc->has_user_data ? doc->user_data : BYTES_NONE;
-    const char *tag = receipt_tag(user_data);
+    const char *tag = proof_tag(user_data);
     struct receipt_status status;
     char boot[ID_TEXT];
 
@@ -94,7 +94,7 @@ static void show(struct cli *cli, const struct attest *doc)
         out_hex(out, "nonce", doc->nonce);
     if (doc->has_public_key)
         out_hex(out, "public_key", doc->public_key);
-    if (receipt_read_status(&status, user_data).code) {
+    if (proof_read_status(&status, user_data).code) {
         if (user_data.n)
             out_hex(out, "user_data", user_data);
         return;
@@ -185,7 +185,7 @@ static FALLIBLE configuration_of_options(struct cli *cli, bool *is_pinned)
     return OK;
 }
 
-static FALLIBLE load_pins(struct cli *cli, struct receipt_trust *out)
+static FALLIBLE load_pins(struct cli *cli, struct proof_trust *out)
 {
     const struct trust *trust = &cli->trust;
     bool by_options = args_has(&cli->args, "pcr0");
@@ -198,7 +198,7 @@ static FALLIBLE load_pins(struct cli *cli, struct receipt_trust *out)
     if (trust->pcr0_len == 0)
         return CLI_USAGE_ERROR(cli,
                                "say which code you trust: --pcr0 HEX, or pcr0 in the trust file");
-    *out = (struct receipt_trust) {
+    *out = (struct proof_trust) {
         .root_der = anchors_this.nsm_root,
         .pcr0 = trust->pcr0,
         .pcr0_len = trust->pcr0_len,
@@ -208,8 +208,7 @@ static FALLIBLE load_pins(struct cli *cli, struct receipt_trust *out)
     return OK;
 }
 
-static FALLIBLE check_live(struct cli *cli, const struct receipt_trust *pins,
-                           struct bytes *document)
+static FALLIBLE check_live(struct cli *cli, const struct proof_trust *pins, struct bytes *document)
 {
     uint8_t nonce_buf[NONCE_BYTES_MAX];
     struct bytes nonce = BYTES_NONE;
@@ -218,11 +217,10 @@ static FALLIBLE check_live(struct cli *cli, const struct receipt_trust *pins,
     TRY(nonce_of(cli, nonce_buf, &nonce));
     TRY(fetch_document(cli, nonce, document));
     cli->exit = CLI_UNVERIFIED;
-    return receipt_check_status(pins, *document, nonce, cli_now_ms(), &status);
+    return proof_check_status(pins, *document, nonce, cli_now_ms(), &status);
 }
 
-static FALLIBLE check_file(struct cli *cli, const struct receipt_trust *pins,
-                           struct bytes *document)
+static FALLIBLE check_file(struct cli *cli, const struct proof_trust *pins, struct bytes *document)
 {
     uint8_t nonce_buf[NONCE_BYTES_MAX];
     struct bytes nonce = BYTES_NONE;
@@ -232,12 +230,12 @@ static FALLIBLE check_file(struct cli *cli, const struct receipt_trust *pins,
         TRY(nonce_of(cli, nonce_buf, &nonce));
     TRY(read_document(cli, document));
     cli->exit = CLI_UNVERIFIED;
-    return receipt_check_document(pins, *document, nonce, &doc);
+    return proof_check_document(pins, *document, nonce, &doc);
 }
 
 struct err attestation_verify(struct cli *cli)
 {
-    struct receipt_trust pins;
+    struct proof_trust pins;
     struct bytes document = BYTES_NONE;
     struct attest doc;
     char deployment[ID_TEXT];

@@ -139,7 +139,7 @@ static FALLIBLE check_offer(struct cli *cli, struct import *import, const struct
                             struct bytes nonce)
 {
     static uint8_t document[DOCUMENT_MAX];
-    struct receipt_trust pins;
+    struct proof_trust pins;
     size_t n = 0;
 
     TRY(trust_receipts(&pins, &cli->trust));
@@ -148,7 +148,7 @@ static FALLIBLE check_offer(struct cli *cli, struct import *import, const struct
         !base64_decode(document, sizeof(document), &n, json_string(json_get(offer, "document_b64")))
              .code,
         ERR_UNTRUSTED, "document_b64: expected an attestation document");
-    return offer_check(&pins, bytes_of(document, n), nonce, cli_now_ms(), import->digest);
+    return proof_check_offer(&pins, bytes_of(document, n), nonce, cli_now_ms(), import->digest);
 }
 
 // Begins, and verifies whom the key would be sealed to.
@@ -221,7 +221,7 @@ struct err import_account(struct cli *cli)
 {
     AUTO(import_wipe) struct import import = { 0 };
     const struct json *account = NULL;
-    struct receipt_trust pins;
+    struct proof_trust pins;
     struct verify verify;
 
     secret_protect_process();

@@ -7,10 +7,10 @@
 
 #include "base/hex.h"
 #include "base/must.h"
+#include "cli/openssl/aesctr.h"
+#include "cli/openssl/kdf.h"
 #include "crypto/ecdsa.h"
 #include "crypto/keccak.h"
-#include "crypto/openssl/aesctr.h"
-#include "crypto/openssl/kdf.h"
 #include "net/json.h"
 
 #include <string.h>

@@ -10,7 +10,7 @@
 #define KEYSTORE_BYTES_MAX 16384
 
 // The private key in the file. Takes seconds and up to 1 GiB of memory when the file asks for it
-// (crypto/openssl/kdf.h has the limits). ERR_MALFORMED and ERR_TOO_LARGE name the field;
+// (cli/openssl/kdf.h has the limits). ERR_MALFORMED and ERR_TOO_LARGE name the field;
 // ERR_UNSUPPORTED for other versions (4 is EIP-2335, for validators), ciphers and functions;
 // ERR_CORRUPT when password and MAC do not fit; ERR_MISMATCH when the file's address is not the
 // key's. ecdsa_init comes before.

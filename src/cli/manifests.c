@@ -77,7 +77,7 @@ static FALLIBLE keysets_of_files(struct cli *cli)
     return OK;
 }
 
-static FALLIBLE check_keyset(struct cli *cli, const struct receipt_trust *pins,
+static FALLIBLE check_keyset(struct cli *cli, const struct proof_trust *pins,
                              const struct json *item)
 {
     static uint8_t record[KEYSET_BYTES_MAX], receipt[DOCUMENT_MAX];
@@ -90,7 +90,7 @@ static FALLIBLE check_keyset(struct cli *cli, const struct receipt_trust *pins,
                       json_string(json_get(item, "receipt_b64"))));
     TRY(keyset_read(&keyset, record_view));
     cli->exit = CLI_UNVERIFIED;
-    TRY(receipt_check_keyset(pins, &keyset, receipt_view, BYTES_NONE));
+    TRY(proof_check_keyset(pins, &keyset, receipt_view, BYTES_NONE));
     cli->exit = CLI_DONE;
     return add_keyset(record_view);
 }
@@ -100,7 +100,7 @@ static FALLIBLE keysets_of_service(struct cli *cli)
     const struct rest_request request = { .method = "GET", .target = "/v1/keysets" };
     const struct json *answer = NULL;
     const struct json *list;
-    struct receipt_trust pins;
+    struct proof_trust pins;
 
     if (!args_has(&cli->args, "from-service"))
         return OK;

@@ -8,6 +8,7 @@
 #include "base/hex.h"
 #include "base/must.h"
 #include "cli/files.h"
+#include "cli/openssl/pemkey.h"
 #include "net/json.h"
 
 #include <stdio.h>
@@ -75,8 +76,8 @@ struct err signature_make(struct cli *cli, const uint8_t message[static APPROVE_
     memcpy(s.message, message, sizeof(s.message));
     (void)snprintf(cli->where, sizeof(cli->where), "--key %.150s: ", key);
     TRY(files_read_secret(key, pem.b, sizeof(pem.b), &pem.n));
-    TRY(approve_public_pem(&s.type, s.key, &s.key_len, bytes_of(pem.b, pem.n)));
-    TRY(approve_sign_pem(s.b, bytes_of(pem.b, pem.n), message));
+    TRY(pemkey_public(&s.type, s.key, &s.key_len, bytes_of(pem.b, pem.n)));
+    TRY(pemkey_sign(s.b, bytes_of(pem.b, pem.n), message));
     cli->where[0] = 0;
     TRY(save(output, &s));
     out_str(&cli->out, "type", type_name(s.type));

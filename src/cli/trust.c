@@ -128,11 +128,11 @@ struct err trust_default_path(char out[static TRUST_PATH_MAX])
     return OK;
 }
 
-struct err trust_receipts(struct receipt_trust *out, const struct trust *trust)
+struct err trust_receipts(struct proof_trust *out, const struct trust *trust)
 {
     ENSURE(trust->pcr0_len > 0, ERR_UNTRUSTED, "the trust file names no pcr0");
     ENSURE(trust->has_config, ERR_UNTRUSTED, "the trust file names no configuration");
-    *out = (struct receipt_trust) {
+    *out = (struct proof_trust) {
         .root_der = anchors_this.nsm_root,
         .pcr0 = trust->pcr0,
         .pcr0_len = trust->pcr0_len,

@@ -5,8 +5,8 @@
 // Who may include it: cli.
 #pragma once
 
+#include "cli/proof.h"
 #include "proto/config.h"
-#include "proto/receipt.h"
 
 #define TRUST_FILE_MAX 65536U
 #define TRUST_PATH_MAX 1024U
@@ -39,4 +39,4 @@ FALLIBLE trust_load_config(struct trust *trust, const char *path);
 // environment is not an input). ERR_NOT_FOUND when the user has no home.
 FALLIBLE trust_default_path(char out[static TRUST_PATH_MAX]);
 // What receipts are checked against. ERR_UNTRUSTED when PCR0 or the configuration is missing.
-FALLIBLE trust_receipts(struct receipt_trust *out, const struct trust *trust);
+FALLIBLE trust_receipts(struct proof_trust *out, const struct trust *trust);

@@ -63,7 +63,7 @@ static FALLIBLE ask_challenge(struct cli *cli, struct challenge *out)
 static FALLIBLE check_boot(struct cli *cli, const struct challenge *challenge)
 {
     static uint8_t document[DOCUMENT_MAX];
-    struct receipt_trust pins;
+    struct proof_trust pins;
     struct receipt_status status;
     uint8_t nonce[CLI_NONCE_BYTES];
     char target[128] = { 0 };
@@ -78,7 +78,7 @@ static FALLIBLE check_boot(struct cli *cli, const struct challenge *challenge)
     TRY(simple_call(cli, "GET", target, &answer));
     TRY(base64_decode(document, sizeof(document), &n,
                       json_string(json_get(answer, "document_b64"))));
-    TRY(receipt_check_status(&pins, bytes_of(document, n), BYTES_OF(nonce), cli_now_ms(), &status));
+    TRY(proof_check_status(&pins, bytes_of(document, n), BYTES_OF(nonce), cli_now_ms(), &status));
     ENSURE(id_equal(&status.boot, &challenge->boot) && status.phase == PHASE_SEALED &&
                status.seals == challenge->seals,
            ERR_UNTRUSTED,

@@ -55,7 +55,7 @@ static FALLIBLE verify(struct verify *out, const struct trust *trust, const stru
     static uint8_t receipt_bytes[DOCUMENT_MAX];
     struct bytes record_b64 = json_string(json_get(account, "record_b64"));
     struct bytes receipt_b64 = json_string(json_get(account, "receipt_b64"));
-    struct receipt_trust pins;
+    struct proof_trust pins;
     struct bytes stored = BYTES_NONE;
     struct bytes receipt = BYTES_NONE;
     struct record record;
@@ -67,7 +67,7 @@ static FALLIBLE verify(struct verify *out, const struct trust *trust, const stru
     TRY(read_b64(record_bytes, sizeof(record_bytes), &stored, record_b64));
     TRY(read_b64(receipt_bytes, sizeof(receipt_bytes), &receipt, receipt_b64));
     TRY(record_read(&record, stored));
-    TRY(receipt_check_record(&pins, &record, receipt, nonce));
+    TRY(proof_check_record(&pins, &record, receipt, nonce));
     TRY(check_record(&record, trust, account));
     TRY(policy_read(&policy, record.policy));
     TRY(ecdsa_address(out->raw_address, record.public_key.p));

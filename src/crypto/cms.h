@@ -22,7 +22,3 @@ FALLIBLE cms_parse(struct cms *cms, struct bytes ber);
 // must not learn what is in them by changing them (crypto/openssl/aescbc.h; so n % 16 == 0 where
 // they may be hostile). CBC is not authenticated: the caller checks.
 FALLIBLE cms_open(uint8_t *out, size_t n, const struct rsa_key *key, struct bytes ber);
-// What KMS would answer for this plaintext and recipient (SubjectPublicKeyInfo DER): the
-// emulator's side. `chunked` chooses the content form.
-struct wr;
-FALLIBLE cms_seal(struct wr *out, struct bytes spki, struct bytes plaintext, bool chunked);

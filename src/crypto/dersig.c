@@ -5,8 +5,6 @@
 
 #include "base/must.h"
 
-#include <string.h>
-
 #define SCALAR_BYTES_MAX 48
 #define TAG_INTEGER      0x02
 #define TAG_SEQUENCE     0x30
@@ -36,36 +34,4 @@ void dersig_write(struct wr *wr, struct bytes raw)
     put_integer(&body, bytes_skip(raw, raw.n / 2));
     wr_u8(wr, TAG_SEQUENCE);
     wr_var8(wr, wr_done(&body));
-}
-
-static void get_integer(struct rd *rd, uint8_t *out, size_t scalar)
-{
-    bool tagged = rd_u8(rd) == TAG_INTEGER;
-    struct bytes number = rd_var8(rd, scalar + 1);
-    bool padded = number.n > 1 && number.p[0] == 0;
-
-    memset(out, 0, scalar);
-    if (!tagged || number.n == 0 || (number.p[0] & 0x80) || (padded && !(number.p[1] & 0x80)))
-        rd_refuse(rd);
-    number = bytes_skip(number, padded);
-    if (number.n > scalar)
-        rd_refuse(rd);
-    else if (number.n)
-        memcpy(out + scalar - number.n, number.p, number.n);
-}
-
-struct err dersig_read(uint8_t *raw, size_t scalar, struct bytes der)
-{
-    struct rd rd = rd_of(der);
-    struct rd body;
-
-    must(scalar > 0 && scalar <= SCALAR_BYTES_MAX);
-    if (rd_u8(&rd) != TAG_SEQUENCE)
-        rd_refuse(&rd);
-    body = rd_of(rd_var8(&rd, DERSIG_BYTES_MAX));
-    get_integer(&body, raw, scalar);
-    get_integer(&body, raw + scalar, scalar);
-    ENSURE(!rd_end(&rd).code && !rd_end(&body).code, ERR_MALFORMED,
-           "signature: expected DER of two integers in range");
-    return OK;
 }

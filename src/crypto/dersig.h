@@ -4,12 +4,9 @@
 // one byte. Whether r and s lie in their range, the verifier says.
 #pragma once
 
-#include "base/rd.h"
 #include "base/wr.h"
 
 #define DERSIG_BYTES_MAX 104 // two integers of 49 bytes with their heads, and the sequence's
 
 // Writes the DER of `raw`, which is r || s, big-endian, of equal lengths.
 void dersig_write(struct wr *wr, struct bytes raw);
-// Reads DER into r || s of `scalar` bytes each. ERR_MALFORMED unless it is exactly that.
-FALLIBLE dersig_read(uint8_t *raw, size_t scalar, struct bytes der);

@@ -6,6 +6,7 @@
 #include "base/must.h"
 #include "crypto/cms.h"
 #include "crypto/openssl/sha2.h"
+#include "emu/envelope.h"
 
 #include <string.h>
 
@@ -44,7 +45,7 @@ static FALLIBLE seal_for_stranger(struct wr *out, struct bytes plaintext)
 
     TRY(rsa_key_new(&stranger));
     TRY(rsa_key_spki(stranger, spki));
-    return cms_seal(out, BYTES_OF(spki), plaintext, true);
+    return envelope_seal(out, BYTES_OF(spki), plaintext, true);
 }
 
 static FALLIBLE answer_sealed(const struct kms_call *call, struct jw *jw, struct bytes plaintext)
@@ -56,7 +57,7 @@ static FALLIBLE answer_sealed(const struct kms_call *call, struct jw *jw, struct
     if (fault->wrong_recipient)
         TRY(seal_for_stranger(&wr, plaintext));
     else
-        TRY(cms_seal(&wr, call->attest.public_key, plaintext, true));
+        TRY(envelope_seal(&wr, call->attest.public_key, plaintext, true));
     if (fault->corrupt_cms)
         cms[fault->corrupt_at < wr.len ? fault->corrupt_at : wr.len / 2] ^= 1;
     jw_key(jw, "CiphertextForRecipient");

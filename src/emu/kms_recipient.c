@@ -6,6 +6,7 @@
 #include "base/base64.h"
 #include "base/must.h"
 #include "crypto/cms.h"
+#include "emu/envelope.h"
 #include "emu/journal.h"
 
 #include <string.h>
@@ -53,7 +54,7 @@ struct err kms_recipient_verify(struct kms_call *call)
 
 struct err kms_recipient_seal(const struct kms_call *call, struct wr *out, struct bytes plaintext)
 {
-    return cms_seal(out, call->attest.public_key, plaintext, true);
+    return envelope_seal(out, call->attest.public_key, plaintext, true);
 }
 
 static struct err check_age(const struct kms_call *call)

@@ -34,21 +34,3 @@ struct bytes offer_info(void)
 {
     return bytes_of(TAG_IMPORT, sizeof(TAG_IMPORT)); // with the zero byte
 }
-
-struct err offer_check(const struct receipt_trust *trust, struct bytes document, struct bytes nonce,
-                       uint64_t now_ms, const uint8_t digest[static 32])
-{
-    uint8_t user_data[64];
-    struct wr wr = WR_OF(user_data);
-    struct attest doc;
-
-    ENSURE(trust->pcr16, ERR_UNTRUSTED,
-           "configuration: a key is sealed only to one that its owner knows");
-    TRY(attest_verify(&doc, document, trust->root_der, now_ms, trust->allow_debug));
-    TRY(attest_fresh(&doc, now_ms));
-    TRY(receipt_check_document(trust, document, nonce, &doc));
-    offer_write_user_data(&wr, digest);
-    ENSURE(bytes_equal(doc.user_data, wr_done(&wr)), ERR_UNTRUSTED,
-           "user_data: the import key is not offered for these terms");
-    return OK;
-}

@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
 // The import of a key that its owner seals (PROTOCOL.md, "Import"): what vault and owner must agree
-// on, and how the owner checks whom he seals to.
+// on. How the owner checks whom he seals to is cli/proof.h's.
 #pragma once
 
-#include "proto/receipt.h"
+#include "base/wr.h"
+#include "proto/id.h"
 
 // Everything about an import but the key.
 struct offer_terms {
@@ -21,10 +22,3 @@ void offer_write_user_data(struct wr *wr, const uint8_t digest[static 32]);
 void offer_write_terms(struct wr *wr, const struct offer_terms *terms);
 // HPKE's info: TAG_IMPORT || 0.
 struct bytes offer_info(void);
-// Verifies the offer: a live document of this image and configuration (`trust->pcr16` must be
-// there: anybody can give the genuine program a configuration of his own) that names this public
-// key and these terms. It does not say whether their keyset is one to trust: a front that was taken
-// over can play KMS for a keyset that it makes itself, so the caller compares the id with one that
-// it knows. ERR_UNTRUSTED, ERR_EXPIRED.
-FALLIBLE offer_check(const struct receipt_trust *trust, struct bytes document, struct bytes nonce,
-                     uint64_t now_ms, const uint8_t digest[static 32]);

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
 // What administrators sign and how: manifests ('m'), signed manifests ('s'), lists of approvals
-// ('a'), DER signatures ('d'). What is read is written as the very same bytes again.
+// ('a'). What is read is written as the very same bytes again.
 #include "fuzz.h"
 
-#include "crypto/dersig.h"
 #include "proto/approval.h"
 #include "proto/manifest.h"
 
-#define OUT_MAX    65536
-#define SCALAR_MAX 48
+#define OUT_MAX 65536
 
 static uint8_t out[OUT_MAX];
 
@@ -53,21 +51,6 @@ static void fuzz_approvals(struct bytes in)
     must(bytes_equal(wr_done(&wr), in));
 }
 
-static void fuzz_der(struct bytes in)
-{
-    static const size_t scalars[] = { 32, SCALAR_MAX };
-    uint8_t raw[2 * SCALAR_MAX];
-
-    for (size_t i = 0; i < ARRAY_LEN(scalars); i++) {
-        struct wr wr = WR_OF(out);
-
-        if (dersig_read(raw, scalars[i], in).code)
-            continue;
-        dersig_write(&wr, bytes_of(raw, 2 * scalars[i]));
-        must(bytes_equal(wr_done(&wr), in));
-    }
-}
-
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct bytes in = bytes_skip(bytes_of(data, n), 1);
@@ -80,7 +63,5 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         fuzz_signed(in);
     else if (data[0] == 'a')
         fuzz_approvals(in);
-    else if (data[0] == 'd')
-        fuzz_der(in);
     return 0;
 }

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// proto/receipt.h: user_data of attestation documents. What reads as a status is written as the
+// cli/proof.h: user_data of attestation documents. What reads as a status is written as the
 // very same bytes again.
 #include "fuzz.h"
 
-#include "proto/receipt.h"
+#include "cli/proof.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct bytes in = bytes_of(data, n);
-    const char *tag = receipt_tag(in);
+    const char *tag = proof_tag(in);
     struct receipt_status status;
     uint8_t out[256];
     struct wr wr = WR_OF(out);
 
     must(!tag || (strlen(tag) < n && memcmp(tag, data, strlen(tag) + 1) == 0));
-    if (receipt_read_status(&status, in).code)
+    if (proof_read_status(&status, in).code)
         return 0;
     must(tag != NULL);
     receipt_write_status(&wr, &status);

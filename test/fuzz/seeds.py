@@ -192,7 +192,6 @@ def manifests():
     write('manifest', 'empty', b'm' + whole[:34] + b'\x00')
     write('manifest', 'signed', b's' + be(len(whole), 4) + whole + approvals)
     write('manifest', 'approvals', b'a' + approvals)
-    write('manifest', 'der', b'd' + der(0x30, der(2, b'\x11' * 32) + der(2, b'\x00\x99' + b'\x11' * 31)))
 
 
 # -- texts --------------------------------------------------------------------------------------

@@ -7,12 +7,13 @@
 #include "fuzz.h"
 
 #include "base/ct.h"
+#include "cli/openssl/pemkey.h"
 #include "crypto/cms.h"
 #include "crypto/ecdsa.h"
 #include "crypto/keccak.h"
-#include "crypto/openssl/approve.h"
 #include "crypto/openssl/hpke.h"
 #include "crypto/openssl/libcrypto.h"
+#include "emu/envelope.h"
 #include "eth/tx.h"
 #include "proto/approval.h"
 #include "proto/manifest.h"
@@ -174,7 +175,7 @@ static void make_kms_answer(enum kind kind, struct bytes blob)
     struct wr cms_wr = WR_OF(cms), wr = valid_wr(kind, MSG_KMS_ANSWER);
     struct msg_kms_answer m = { .cmk = BYTES_LIT(ARN), .blob = blob };
 
-    fuzz_ok(cms_seal(&cms_wr, BYTES_OF(state.recipient_spki), BYTES_OF(data_key.b), true));
+    fuzz_ok(envelope_seal(&cms_wr, BYTES_OF(state.recipient_spki), BYTES_OF(data_key.b), true));
     m.cms = wr_done(&cms_wr);
     msg_write_kms_answer(&wr, &m);
     valid_end(kind, &wr);
@@ -330,7 +331,7 @@ static struct config_key make_admin(void)
     size_t n = 0;
 
     admin_pem_len = pem_of(EVP_PKEY_Q_keygen(NULL, NULL, "ED25519"), admin_pem, sizeof(admin_pem));
-    fuzz_ok(approve_public_pem(&type, public_key, &n, bytes_of(admin_pem, admin_pem_len)));
+    fuzz_ok(pemkey_public(&type, public_key, &n, bytes_of(admin_pem, admin_pem_len)));
     return (struct config_key) { (enum config_admin)type, bytes_of(public_key, n) };
 }
 
@@ -338,7 +339,7 @@ static struct config_key make_admin(void)
 static struct bytes approve(uint8_t (*entry)[APPROVAL_BYTES], const uint8_t message[static 32])
 {
     (*entry)[0] = 0;
-    fuzz_ok(approve_sign_pem(*entry + 1, bytes_of(admin_pem, admin_pem_len), message));
+    fuzz_ok(pemkey_sign(*entry + 1, bytes_of(admin_pem, admin_pem_len), message));
     return BYTES_OF(*entry);
 }
 

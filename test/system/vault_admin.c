@@ -4,7 +4,8 @@
 
 #include "base/hex.h"
 #include "base/must.h"
-#include "crypto/openssl/approve.h"
+#include "cli/openssl/pemkey.h"
+#include "cli/proof.h"
 #include "crypto/openssl/libcrypto.h"
 #include "eth/tx.h"
 #include "proto/approval.h"
@@ -44,8 +45,8 @@ static void admin_make(struct admin *a, bool p256)
     n = BIO_read(bio, a->pem, sizeof(a->pem));
     must(n > 0);
     a->pem_len = (size_t)n;
-    must(!approve_public_pem(&a->type, a->public_key, &a->public_len, bytes_of(a->pem, a->pem_len))
-              .code);
+    must(
+        !pemkey_public(&a->type, a->public_key, &a->public_len, bytes_of(a->pem, a->pem_len)).code);
     BIO_free(bio);
     EVP_PKEY_free(key);
 }
@@ -90,8 +91,7 @@ static struct bytes approvals(uint8_t *space, const uint8_t message[static 32], 
         if (!(who & 1U << i))
             continue;
         space[n] = i;
-        must(!approve_sign_pem(space + n + 1, bytes_of(admin[i].pem, admin[i].pem_len), message)
-                  .code);
+        must(!pemkey_sign(space + n + 1, bytes_of(admin[i].pem, admin[i].pem_len), message).code);
         n += APPROVAL_BYTES;
     }
     return bytes_of(space, n);
@@ -347,7 +347,7 @@ static uint32_t attested_seals(void)
     struct receipt_status status;
 
     must(answer.verdict.code == 0 && !attest_parse(&attest, answer.result).code);
-    must(!receipt_read_status(&status, attest.user_data).code);
+    must(!proof_read_status(&status, attest.user_data).code);
     return status.seals;
 }
 

@@ -7,6 +7,7 @@
 #include "crypto/cms.h"
 #include "crypto/openssl/aead.h"
 #include "crypto/openssl/libcrypto.h"
+#include "emu/envelope.h"
 #include "emu/nsmdev.h"
 #include "proto/receipt.h"
 #include "vault/seal.h"
@@ -145,7 +146,7 @@ static struct vaulthost_answer answer_changed(struct bytes data_key, size_t at, 
     struct attest attest;
 
     must(!attest_parse(&attest, step.document).code);
-    must(!cms_seal(&cms_wr, attest.public_key, data_key, false).code);
+    must(!envelope_seal(&cms_wr, attest.public_key, data_key, false).code);
     cms[cms_wr.len - 8 - at] ^= change; // four ends of two bytes follow the content
     m.blob = BYTES_LIT("blob");
     m.cms = wr_done(&cms_wr);

@@ -6,8 +6,8 @@
 
 #include "base/fd.h"
 #include "base/must.h"
+#include "cli/openssl/pemkey.h"
 #include "crypto/ecdsa.h"
-#include "crypto/openssl/approve.h"
 #include "crypto/openssl/hpke.h"
 #include "crypto/openssl/libcrypto.h"
 #include "crypto/selftest.h"
@@ -151,8 +151,8 @@ static void admin_make(struct admin *a, bool p256)
     must(key && bio && PEM_write_bio_PrivateKey(bio, key, NULL, NULL, 0, NULL, NULL) == 1);
     a->pem_len = (size_t)BIO_read(bio, a->pem, sizeof(a->pem));
     must(a->pem_len <= sizeof(a->pem));
-    must(!approve_public_pem(&a->type, a->public_key, &a->public_len, bytes_of(a->pem, a->pem_len))
-              .code);
+    must(
+        !pemkey_public(&a->type, a->public_key, &a->public_len, bytes_of(a->pem, a->pem_len)).code);
     BIO_free(bio);
     EVP_PKEY_free(key);
 }
@@ -179,8 +179,8 @@ static struct bytes approvals(const uint8_t message[static 32])
 
     for (uint8_t i = 0; i < CONFIG_ADMINS; i++) {
         space[i * APPROVAL_BYTES] = i;
-        must(!approve_sign_pem(space + i * APPROVAL_BYTES + 1,
-                               bytes_of(admin[i].pem, admin[i].pem_len), message)
+        must(!pemkey_sign(space + i * APPROVAL_BYTES + 1, bytes_of(admin[i].pem, admin[i].pem_len),
+                          message)
                   .code);
     }
     return BYTES_OF(space);

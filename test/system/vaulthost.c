@@ -5,6 +5,7 @@
 #include "base/must.h"
 #include "crypto/cms.h"
 #include "crypto/openssl/libcrypto.h"
+#include "emu/envelope.h"
 #include "emu/nsmdev.h"
 #include "enclave/env.h"
 #include "proto/policy.h"
@@ -261,7 +262,8 @@ struct vaulthost_answer vaulthost_kms(struct vaulthost *host, const struct msg_s
         must(step->blob.n == 1);
         blob = step->blob.p[0];
     }
-    check(cms_seal(&cms_wr, recipient_of(step->document), BYTES_OF(host->data_key[blob].b), true));
+    check(envelope_seal(&cms_wr, recipient_of(step->document), BYTES_OF(host->data_key[blob].b),
+                        true));
     m.cms = wr_done(&cms_wr);
     msg_write_kms_answer(&wr, &m);
     check(wr_end(&wr));

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // crypto/openssl/approve.h and crypto/dersig.h. The signatures were computed by a few lines of
 // Python after RFC 8032 and SEC 1, which another library confirmed; the refusals follow those of
-// Wycheproof. What is signed here is verified by the same functions, and by what they refuse.
+// Wycheproof.
 #include "crypto/openssl/approve.h"
 
 #include <setjmp.h>
@@ -33,15 +33,6 @@
 
 #define ZERO "0000000000000000000000000000000000000000000000000000000000000000"
 #define ONE  "0000000000000000000000000000000000000000000000000000000000000001"
-
-static const char ed_pem[] = "-----BEGIN PRIVATE KEY-----\n"
-                             "MC4CAQAwBQYDK2VwBCIEIEBBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWltcXV5f\n"
-                             "-----END PRIVATE KEY-----\n";
-static const char ec_pem[] = "-----BEGIN PRIVATE KEY-----\n"
-                             "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgYGFiY2RlZmdoaWpr\n"
-                             "bG1ub3BxcnN0dXZ3eHl6e3x9fn+hRANCAAS/l9DuGGaqxvgIJuutxC89geG2uPKY\n"
-                             "9dPr51QrfLSDp96PFN3emqLnZbLmDs5gz6GwlWg6j29ir4us7n9N+hjq\n"
-                             "-----END PRIVATE KEY-----\n";
 
 // The bytes 0, 1, 2 and so on.
 static const uint8_t message[APPROVE_MESSAGE_BYTES] = {
@@ -253,92 +244,6 @@ static void message_decides(void **state)
     }
 }
 
-static void pem(void **state)
-{
-    enum approve_type type;
-    uint8_t key[APPROVE_KEY_MAX], signature[APPROVE_SIGNATURE_BYTES];
-    uint8_t again[APPROVE_SIGNATURE_BYTES];
-    struct hex expected;
-    size_t n;
-
-    (void)state;
-    expect_ok("ed25519", approve_public_pem(&type, key, &n, bytes_str(ed_pem)));
-    assert_int_equal(type, APPROVE_ED25519);
-    assert_true(bytes_equal(bytes_of(key, n), from_hex(&expected, ED_KEY)));
-    expect_ok("ed25519", approve_sign_pem(signature, bytes_str(ed_pem), message));
-    assert_true(bytes_equal(BYTES_OF(signature), from_hex(&expected, ED_R ED_S)));
-
-    expect_ok("p-256", approve_public_pem(&type, key, &n, bytes_str(ec_pem)));
-    assert_int_equal(type, APPROVE_P256);
-    assert_true(bytes_equal(bytes_of(key, n), from_hex(&expected, EC_KEY)));
-    expect_ok("p-256", approve_sign_pem(signature, bytes_str(ec_pem), message));
-    expect_ok("p-256", approve_verify(type, bytes_of(key, n), message, signature));
-    expect_ok("p-256 again", approve_sign_pem(again, bytes_str(ec_pem), message));
-    assert_memory_not_equal(signature, again, sizeof(again)); // a fresh nonce
-}
-
-static void pem_refused(void **state)
-{
-    static const struct {
-        const char *name, *text, *what;
-    } cases[] = {
-        { "nothing", "", "PEM" },
-        { "no PEM", "0123456789abcdef", "PKCS#8" },
-        { "public",
-          "-----BEGIN PUBLIC KEY-----\n"
-          "MCowBQYDK2VwAyEAJUO5L/EJVRFHatyDadtt3JM2ZaEZeN2hQE7hBmypVZ0=\n"
-          "-----END PUBLIC KEY-----\n",
-          "PKCS#8" },
-        { "cut",
-          "-----BEGIN PRIVATE KEY-----\n"
-          "MC4CAQAwBQYDK2VwBCIEIEBBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWltcXV5f\n",
-          "PKCS#8" },
-        { "key of 31 bytes",
-          "-----BEGIN PRIVATE KEY-----\n"
-          "MC0CAQAwBQYDK2VwBCEEH0BBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWltcXV4=\n"
-          "-----END PRIVATE KEY-----\n",
-          "PKCS#8" },
-        { "encrypted",
-          "-----BEGIN ENCRYPTED PRIVATE KEY-----\n"
-          "MIH0MF8GCSqGSIb3DQEFDTBSMDEGCSqGSIb3DQEFDDAkBBBQuROw0fUHQ8MG8Hz2\n"
-          "1oRLAgIIADAMBggqhkiG9w0CCQUAMB0GCWCGSAFlAwQBKgQQ5qASHiXZl3iHgem3\n"
-          "jRXlmASBkBI7aMa8QpS1skZXoZSZPk0/GGRtGG7RkG2hThio6SsfgHTVe88+GRRn\n"
-          "Aw6kdtmvGdHfzD3ExcGJLelP/AQCI+7Ef1NxaMqpuRzxWLTznUm6iUgdA22r1tzu\n"
-          "WRM23jT2jR0cFPwz+sVb1jKV6T5a48QP2WQXkRI1kZRfvkLtheXPyQgBmNWiMI7N\n"
-          "AV7AiElhHw==\n"
-          "-----END ENCRYPTED PRIVATE KEY-----\n",
-          "not encrypted" },
-        { "p-384",
-          "-----BEGIN PRIVATE KEY-----\n"
-          "MIG2AgEAMBAGByqGSM49AgEGBSuBBAAiBIGeMIGbAgEBBDAAAAAAAAAAAAAAAAAA\n"
-          "AAAAYGFiY2RlZmdoaWprbG1ub3BxcnN0dXZ3eHl6e3x9fn+hZANiAAQCguO4kfVN\n"
-          "lzCPBYGpDXo1rqtRyNRlHEVpjTBAIg1Dt6ESE4XL2NMuF8NmQNa15oD+ka+HzL4J\n"
-          "zII2ahy9rsApS9TcXygMfurQIuSZGAj5azoYfnTW/TOImBY5T3aAnmo=\n"
-          "-----END PRIVATE KEY-----\n",
-          "Ed25519 or P-256" },
-        { "x25519",
-          "-----BEGIN PRIVATE KEY-----\n"
-          "MC4CAQAwBQYDK2VuBCIEIEBBQkNERUZHSElKS0xNTk9QUVJTVFVWV1hZWltcXV5f\n"
-          "-----END PRIVATE KEY-----\n",
-          "Ed25519 or P-256" },
-    };
-    static char long_text[5000];
-    uint8_t key[APPROVE_KEY_MAX], signature[APPROVE_SIGNATURE_BYTES];
-    enum approve_type type;
-    size_t n;
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        expect_err(cases[i].name, approve_public_pem(&type, key, &n, bytes_str(cases[i].text)),
-                   ERR_MALFORMED, cases[i].what);
-        expect_err(cases[i].name, approve_sign_pem(signature, bytes_str(cases[i].text), message),
-                   ERR_MALFORMED, cases[i].what);
-    }
-    memset(long_text, '\n', sizeof(long_text));
-    expect_err("long", approve_public_pem(&type, key, &n, BYTES_OF(long_text)), ERR_MALFORMED,
-               "PEM");
-}
-
 static void der(void **state)
 {
     static const struct {
@@ -350,7 +255,7 @@ static void der(void **state)
         { "zeros", "00000000", "3006020100020100" },
     };
     struct hex raw, expected;
-    uint8_t out[DERSIG_BYTES_MAX], back[2 * 48];
+    uint8_t out[DERSIG_BYTES_MAX];
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -359,46 +264,20 @@ static void der(void **state)
 
         dersig_write(&wr, r_s);
         assert_true(bytes_equal(wr_done(&wr), from_hex(&expected, cases[i].der)));
-        expect_ok(cases[i].name, dersig_read(back, r_s.n / 2, wr_done(&wr)));
-        assert_memory_equal(back, r_s.p, r_s.n);
     }
     for (size_t n = 1; n <= 48; n++) { // the largest of each size
         struct wr wr = WR_OF(out);
 
         memset(raw.b, 0xff, 2 * n);
         dersig_write(&wr, bytes_of(raw.b, 2 * n));
-        expect_ok("largest", dersig_read(back, n, wr_done(&wr)));
-        assert_memory_equal(back, raw.b, 2 * n);
+        assert_int_equal(wr.len, 2 * n + 8);
+        for (size_t i = 0; i < 2; i++) {
+            const uint8_t head[] = { 0x02, (uint8_t)(n + 1), 0 };
+
+            assert_memory_equal(out + 2 + i * (n + 3), head, sizeof(head));
+            assert_memory_equal(out + 5 + i * (n + 3), raw.b, n);
+        }
     }
-}
-
-static void der_refused(void **state)
-{
-    static const struct {
-        const char *name, *der;
-    } cases[] = {
-        { "nothing", "" },
-        { "set", "3106020101020102" },
-        { "octet string", "3006040101020102" },
-        { "one integer", "3003020101" },
-        { "three integers", "3009020101020102020103" },
-        { "cut", "30060201010201" },
-        { "behind it", "300602010102010200" },
-        { "inside it", "300702010102010200" },
-        { "negative", "3006020180020101" },
-        { "padded without need", "300702020001020101" },
-        { "empty integer", "30050200020101" },
-        { "too long for 2 bytes", "30080203010000020101" },
-        { "too long, padded", "3009020400800000020101" },
-        { "long form", "308106020101020102" },
-    };
-    struct hex text;
-    uint8_t raw[4];
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++)
-        expect_err(cases[i].name, dersig_read(raw, 2, from_hex(&text, cases[i].der)), ERR_MALFORMED,
-                   "DER");
 }
 
 int main(void)
@@ -409,10 +288,7 @@ int main(void)
         cmocka_unit_test(signatures),
         cmocka_unit_test(signatures_refused),
         cmocka_unit_test(message_decides),
-        cmocka_unit_test(pem),
-        cmocka_unit_test(pem_refused),
         cmocka_unit_test(der),
-        cmocka_unit_test(der_refused),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

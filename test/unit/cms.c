@@ -11,6 +11,7 @@
 
 #include "base/base64.h"
 #include "base/wr.h"
+#include "emu/envelope.h"
 #include "expect.h"
 #include "net/json.h"
 #include "vectors.h"
@@ -84,7 +85,7 @@ static struct bytes seal(uint8_t *memory, size_t n, bool chunked)
 {
     struct wr wr = wr_of(memory, CMS_BYTES_MAX);
 
-    expect_ok("seal", cms_seal(&wr, BYTES_OF(spki), bytes_of(plain, n), chunked));
+    expect_ok("seal", envelope_seal(&wr, BYTES_OF(spki), bytes_of(plain, n), chunked));
     return wr_done(&wr);
 }
 
@@ -119,18 +120,21 @@ static void seal_refusals(void **state)
     struct wr wr = WR_OF(memory);
 
     (void)state;
-    expect_err("large", cms_seal(&wr, BYTES_OF(spki), bytes_of(plain, 4112), true), ERR_TOO_LARGE,
-               NULL);
+    expect_err("large", envelope_seal(&wr, BYTES_OF(spki), bytes_of(plain, 4112), true),
+               ERR_TOO_LARGE, NULL);
     wr = wr_of(memory, 456);
-    expect_err("no room", cms_seal(&wr, BYTES_OF(spki), BYTES_NONE, false), ERR_TOO_LARGE, NULL);
+    expect_err("no room", envelope_seal(&wr, BYTES_OF(spki), BYTES_NONE, false), ERR_TOO_LARGE,
+               NULL);
     wr = WR_OF(memory);
-    expect_err("no key", cms_seal(&wr, BYTES_NONE, BYTES_NONE, false), ERR_MALFORMED, NULL);
+    expect_err("no key", envelope_seal(&wr, BYTES_NONE, BYTES_NONE, false), ERR_MALFORMED, NULL);
     memcpy(other, spki, sizeof(other));
     other[10] ^= 1;
-    expect_err("not RSA", cms_seal(&wr, BYTES_OF(other), BYTES_NONE, false), ERR_MALFORMED, NULL);
+    expect_err("not RSA", envelope_seal(&wr, BYTES_OF(other), BYTES_NONE, false), ERR_MALFORMED,
+               NULL);
     memcpy(other, spki, sizeof(other));
     other[sizeof(other) - 1] = 0; // an even exponent
-    expect_err("exponent", cms_seal(&wr, BYTES_OF(other), BYTES_NONE, false), ERR_MALFORMED, NULL);
+    expect_err("exponent", envelope_seal(&wr, BYTES_OF(other), BYTES_NONE, false), ERR_MALFORMED,
+               NULL);
 }
 
 static void truncated_or_longer(void **state)

@@ -76,12 +76,7 @@ static void flags(void **state)
     (void)state;
     expect_ok("nonblock", fd_set_nonblock(pair[0]));
     assert_true(fcntl(pair[0], F_GETFL) & O_NONBLOCK);
-    expect_ok("no cloexec", fd_set_cloexec(pair[0], false));
-    assert_int_equal(fcntl(pair[0], F_GETFD), 0);
-    expect_ok("cloexec", fd_set_cloexec(pair[0], true));
-    assert_int_equal(fcntl(pair[0], F_GETFD), FD_CLOEXEC);
     expect_err("no descriptor", fd_set_nonblock(-1), ERR_IO, NULL);
-    expect_err("no descriptor", fd_set_cloexec(-1, true), ERR_IO, NULL);
 }
 
 static void reads_all(void **state)

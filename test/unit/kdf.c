@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// crypto/openssl/kdf.h and aesctr.h: RFC 7914's and NIST's vectors, Wycheproof's where they are,
+// cli/openssl/kdf.h and aesctr.h: RFC 7914's and NIST's vectors, Wycheproof's where they are,
 // and costs that are refused before they cost anything.
-#include "crypto/openssl/kdf.h"
+#include "cli/openssl/kdf.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -11,7 +11,7 @@
 #include <cmocka.h>
 
 #include "base/must.h"
-#include "crypto/openssl/aesctr.h"
+#include "cli/openssl/aesctr.h"
 #include "expect.h"
 #include "net/json.h"
 #include "vectors.h"

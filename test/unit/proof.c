@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// proto/receipt.h and proto/offer.h against documents of the emulated NSM: each thing that a
+// cli/proof.h against documents of the emulated NSM: each thing that a
 // verifier compares is wrong once.
-#include "proto/receipt.h"
+#include "cli/proof.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,7 @@ static uint8_t pcr16[48];
 static uint8_t digest[48] = { 1, 2, 3 };
 static uint8_t doc_buf[NSMDEV_RESPONSE_MAX];
 static uint8_t user_data_buf[512];
-static struct receipt_trust trust;
+static struct proof_trust trust;
 static struct nsmdev *dev;
 
 static uint64_t now_ms(void)
@@ -47,10 +47,10 @@ static int set_up(void **state)
     memset(pins[1], 0xa1, 48);
     memcpy(both + 48, digest, 48);
     sha2_384(pcr16, BYTES_OF(both));
-    trust = (struct receipt_trust) { .root_der = bytes_of(root, n),
-                                     .pcr0 = (const uint8_t(*)[48])pins,
-                                     .pcr0_len = 2,
-                                     .pcr16 = pcr16 };
+    trust = (struct proof_trust) { .root_der = bytes_of(root, n),
+                                   .pcr0 = (const uint8_t(*)[48])pins,
+                                   .pcr0_len = 2,
+                                   .pcr16 = pcr16 };
     dev = documents_module(scene_pki, 0xa1, BYTES_OF(digest));
     return 0;
 }
@@ -97,11 +97,11 @@ static void record_receipts(void **state)
 
     (void)state;
     assert_int_equal(fields.user_data.n, sizeof(TAG_RECEIPT) + 32);
-    assert_string_equal(receipt_tag(fields.user_data), TAG_RECEIPT);
-    expect_ok("its nonce", receipt_check_record(&trust, &record, document, BYTES_LIT("nonce")));
-    expect_ok("any nonce", receipt_check_record(&trust, &record, document, BYTES_NONE));
+    assert_string_equal(proof_tag(fields.user_data), TAG_RECEIPT);
+    expect_ok("its nonce", proof_check_record(&trust, &record, document, BYTES_LIT("nonce")));
+    expect_ok("any nonce", proof_check_record(&trust, &record, document, BYTES_NONE));
     trust.pcr16 = NULL;
-    expect_ok("any PCR16", receipt_check_record(&trust, &record, document, BYTES_NONE));
+    expect_ok("any PCR16", proof_check_record(&trust, &record, document, BYTES_NONE));
     trust.pcr16 = pcr16;
 }
 
@@ -109,7 +109,7 @@ static void expect_refused(const char *name, struct bytes document, const char *
 {
     struct record record = sample();
 
-    expect_err(name, receipt_check_record(&trust, &record, document, BYTES_LIT("nonce")),
+    expect_err(name, proof_check_record(&trust, &record, document, BYTES_LIT("nonce")),
                ERR_UNTRUSTED, what);
 }
 
@@ -141,8 +141,8 @@ static void record_refusals(void **state)
     other_public[2] ^= 1;
     other.public_bytes = bytes_of(other_public, record.public_bytes.n);
     expect_err("other record",
-               receipt_check_record(&trust, &other, documents_make(dev, doc_buf, &fields),
-                                    BYTES_LIT("nonce")),
+               proof_check_record(&trust, &other, documents_make(dev, doc_buf, &fields),
+                                  BYTES_LIT("nonce")),
                ERR_UNTRUSTED, "another record");
 }
 
@@ -168,8 +168,8 @@ static void other_enclaves(void **state)
     nsmdev_free(&other);
     other = documents_module(scene_pki, 0xa0, BYTES_OF(digest));
     expect_ok("the other pin",
-              receipt_check_record(&trust, &record, documents_make(other, doc_buf, &fields),
-                                   BYTES_LIT("nonce")));
+              proof_check_record(&trust, &record, documents_make(other, doc_buf, &fields),
+                                 BYTES_LIT("nonce")));
     nsmdev_free(&other);
 }
 
@@ -182,16 +182,15 @@ static void other_roots_and_bytes(void **state)
 
     (void)state;
     root[trust.root_der.n - 1] ^= 1;
-    assert_int_not_equal(receipt_check_record(&trust, &record, document, BYTES_LIT("nonce")).code,
-                         0);
+    assert_int_not_equal(proof_check_record(&trust, &record, document, BYTES_LIT("nonce")).code, 0);
     root[trust.root_der.n - 1] ^= 1;
     for (size_t i = 0; i < document.n; i += 61) {
         doc_buf[(size_t)(document.p - doc_buf) + i] ^= 1;
-        assert_int_not_equal(
-            receipt_check_record(&trust, &record, document, BYTES_LIT("nonce")).code, 0);
+        assert_int_not_equal(proof_check_record(&trust, &record, document, BYTES_LIT("nonce")).code,
+                             0);
         doc_buf[(size_t)(document.p - doc_buf) + i] ^= 1;
     }
-    expect_err("nothing", receipt_check_record(&trust, &record, BYTES_NONE, BYTES_NONE),
+    expect_err("nothing", proof_check_record(&trust, &record, BYTES_NONE, BYTES_NONE),
                ERR_MALFORMED, NULL);
 }
 
@@ -215,16 +214,16 @@ static void keyset_receipts(void **state)
     receipt_write_keyset(&data, wr_done(&wr));
     fields.user_data = wr_done(&data);
     document = documents_make(dev, doc_buf, &fields);
-    expect_ok("keyset", receipt_check_keyset(&trust, &keyset, document, BYTES_LIT("nonce")));
+    expect_ok("keyset", proof_check_keyset(&trust, &keyset, document, BYTES_LIT("nonce")));
     expect_refused("keyset's for a record", document, "another record");
     keyset.created_ms = 1;
-    expect_err("other keyset", receipt_check_keyset(&trust, &keyset, document, BYTES_NONE),
+    expect_err("other keyset", proof_check_keyset(&trust, &keyset, document, BYTES_NONE),
                ERR_UNTRUSTED, "another record");
     keyset.created_ms = 0;
     fields.user_data = receipt_data(&record);
     expect_err(
         "record's for a keyset",
-        receipt_check_keyset(&trust, &keyset, documents_make(dev, doc_buf, &fields), BYTES_NONE),
+        proof_check_keyset(&trust, &keyset, documents_make(dev, doc_buf, &fields), BYTES_NONE),
         ERR_UNTRUSTED, "another record");
 }
 
@@ -251,16 +250,16 @@ static void status_documents(void **state)
     uint64_t now = now_ms();
 
     (void)state;
-    expect_ok("ready", receipt_check_status(&trust, status_document(PHASE_READY, 0),
-                                            BYTES_LIT("nonce"), now, &status));
+    expect_ok("ready", proof_check_status(&trust, status_document(PHASE_READY, 0),
+                                          BYTES_LIT("nonce"), now, &status));
     assert_int_equal(status.phase, PHASE_READY);
     assert_int_equal(status.boot.b[0], 7);
     assert_int_equal(status.sequence, 8);
     assert_int_equal(status.audit_head[0], 9);
     assert_int_equal(status.manifest_serial, 10);
     assert_int_equal(status.seals, 11);
-    expect_ok("unconfigured", receipt_check_status(&trust, status_document(PHASE_UNCONFIGURED, 0),
-                                                   BYTES_LIT("nonce"), now, &status));
+    expect_ok("unconfigured", proof_check_status(&trust, status_document(PHASE_UNCONFIGURED, 0),
+                                                 BYTES_LIT("nonce"), now, &status));
     assert_int_equal(status.phase, PHASE_UNCONFIGURED);
 }
 
@@ -273,29 +272,28 @@ static void status_refusals(void **state)
 
     (void)state;
     expect_err("old",
-               receipt_check_status(&trust, status_document(PHASE_READY, 0), BYTES_LIT("nonce"),
-                                    now + 301000, &status),
+               proof_check_status(&trust, status_document(PHASE_READY, 0), BYTES_LIT("nonce"),
+                                  now + 301000, &status),
                ERR_EXPIRED, NULL);
     expect_err("replayed",
-               receipt_check_status(&trust, status_document(PHASE_READY, 0), BYTES_LIT("fresh"),
-                                    now, &status),
+               proof_check_status(&trust, status_document(PHASE_READY, 0), BYTES_LIT("fresh"), now,
+                                  &status),
                ERR_UNTRUSTED, "nonce");
     expect_err("cut",
-               receipt_check_status(&trust, status_document(PHASE_READY, 1), BYTES_LIT("nonce"),
-                                    now, &status),
+               proof_check_status(&trust, status_document(PHASE_READY, 1), BYTES_LIT("nonce"), now,
+                                  &status),
                ERR_MALFORMED, NULL);
-    expect_err(
-        "unknown phase",
-        receipt_check_status(&trust, status_document(3, 0), BYTES_LIT("nonce"), now, &status),
-        ERR_UNTRUSTED, "phase");
+    expect_err("unknown phase",
+               proof_check_status(&trust, status_document(3, 0), BYTES_LIT("nonce"), now, &status),
+               ERR_UNTRUSTED, "phase");
     fields.user_data = receipt_data(&record);
     expect_err("a receipt",
-               receipt_check_status(&trust, documents_make(dev, doc_buf, &fields),
-                                    BYTES_LIT("nonce"), now, &status),
+               proof_check_status(&trust, documents_make(dev, doc_buf, &fields), BYTES_LIT("nonce"),
+                                  now, &status),
                ERR_UNTRUSTED, "status");
-    assert_null(receipt_tag(BYTES_NONE));
-    assert_null(receipt_tag(BYTES_LIT(TAG_STATUS)));
-    assert_null(receipt_tag(BYTES_LIT(TAG_STATUS "\x01")));
+    assert_null(proof_tag(BYTES_NONE));
+    assert_null(proof_tag(BYTES_LIT(TAG_STATUS)));
+    assert_null(proof_tag(BYTES_LIT(TAG_STATUS "\x01")));
 }
 
 // An offer of the terms whose digest this is.
@@ -330,30 +328,32 @@ static void offer_digests(void **state)
 static void offers(void **state)
 {
     static const uint8_t terms[32] = { 1 }, others[32] = { 2 };
-    struct receipt_trust any = trust;
+    struct proof_trust any = trust;
     struct record record = sample();
     struct documents_fields fields = { .nonce = BYTES_LIT("nonce") };
     struct bytes nonce = fields.nonce, document = offer_document(terms, 0);
     uint64_t now = now_ms();
 
     (void)state;
-    expect_ok("offer", offer_check(&trust, document, nonce, now, terms));
-    expect_err("other terms", offer_check(&trust, document, nonce, now, others), ERR_UNTRUSTED,
-               "terms");
-    expect_err("old", offer_check(&trust, document, nonce, now + 301000, terms), ERR_EXPIRED, NULL);
-    expect_err("replayed", offer_check(&trust, document, BYTES_LIT("fresh"), now, terms),
+    expect_ok("offer", proof_check_offer(&trust, document, nonce, now, terms));
+    expect_err("other terms", proof_check_offer(&trust, document, nonce, now, others),
+               ERR_UNTRUSTED, "terms");
+    expect_err("old", proof_check_offer(&trust, document, nonce, now + 301000, terms), ERR_EXPIRED,
+               NULL);
+    expect_err("replayed", proof_check_offer(&trust, document, BYTES_LIT("fresh"), now, terms),
                ERR_UNTRUSTED, "nonce");
     any.pcr16 = NULL;
-    expect_err("any configuration", offer_check(&any, document, nonce, now, terms), ERR_UNTRUSTED,
-               "configuration");
+    expect_err("any configuration", proof_check_offer(&any, document, nonce, now, terms),
+               ERR_UNTRUSTED, "configuration");
     any = trust;
     any.pcr0_len = 0;
-    expect_err("no program", offer_check(&any, document, nonce, now, terms), ERR_UNTRUSTED, "PCR0");
-    expect_err("cut", offer_check(&trust, offer_document(terms, 1), nonce, now, terms),
+    expect_err("no program", proof_check_offer(&any, document, nonce, now, terms), ERR_UNTRUSTED,
+               "PCR0");
+    expect_err("cut", proof_check_offer(&trust, offer_document(terms, 1), nonce, now, terms),
                ERR_UNTRUSTED, "terms");
     fields.user_data = receipt_data(&record);
     expect_err("a receipt",
-               offer_check(&trust, documents_make(dev, doc_buf, &fields), nonce, now, terms),
+               proof_check_offer(&trust, documents_make(dev, doc_buf, &fields), nonce, now, terms),
                ERR_UNTRUSTED, "terms");
 }
 

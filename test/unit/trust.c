@@ -118,7 +118,7 @@ static void files(void **state)
 
 static void receipts_need_pins(void **state)
 {
-    struct receipt_trust pins;
+    struct proof_trust pins;
 
     (void)state;
     trust.pcr0_len = 0;

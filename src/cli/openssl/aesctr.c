@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // AES-128-CTR by EVP, whose key schedule is wiped with its context.
-#include "crypto/openssl/aesctr.h"
+#include "cli/openssl/aesctr.h"
 
 #include "base/must.h"
 

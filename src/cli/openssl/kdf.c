@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // scrypt and PBKDF2 by libcrypto. The costs stand in files from elsewhere, so they are judged
 // before anything is computed; what libcrypto allocates for scrypt it wipes.
-#include "crypto/openssl/kdf.h"
+#include "cli/openssl/kdf.h"
 
 #include <limits.h>
 #include <openssl/err.h>

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: Apache-2.0
 // Administrators' signatures over a message of 32 bytes, which is a tagged hash: Ed25519 (RFC 8032)
 // over the 32 bytes, or ECDSA with P-256 and SHA-256 over the 32 bytes (FIPS 186-4), as r || s.
-// Verifying is the vault's, signing the command line's. There may be more than one signature of a
-// key over a message (P-256: s and n - s): count keys that signed, never signatures.
+// Verifying is the vault's; the command line signs (cli/openssl/pemkey.h). There may be more than
+// one signature of a key over a message (P-256: s and n - s): count keys that signed, never
+// signatures.
 #pragma once
 
 #include "base/bytes.h"
@@ -22,13 +23,3 @@ FALLIBLE approve_check_key(enum approve_type type, struct bytes public_key);
 FALLIBLE approve_verify(enum approve_type type, struct bytes public_key,
                         const uint8_t message[static APPROVE_MESSAGE_BYTES],
                         const uint8_t signature[static APPROVE_SIGNATURE_BYTES]);
-
-// An administrator's private key, for the functions below: PEM, not encrypted (PKCS#8, RFC 5958).
-// The caller wipes the text. ERR_MALFORMED when it is none of the two kinds.
-//
-// Writes the public key, 32 or 33 bytes, *n in all.
-FALLIBLE approve_public_pem(enum approve_type *type, uint8_t public_key[static APPROVE_KEY_MAX],
-                            size_t *n, struct bytes pem);
-// Signs, and verifies what it signed.
-FALLIBLE approve_sign_pem(uint8_t signature[static APPROVE_SIGNATURE_BYTES], struct bytes pem,
-                          const uint8_t message[static APPROVE_MESSAGE_BYTES]);
