@@ -142,27 +142,6 @@ struct err attestation_show(struct cli *cli)
     return OK;
 }
 
-// PCR0 values of the command line, in place of the trust file's. They bring their configuration
-// along, or there is none.
-static FALLIBLE pins_of_options(struct cli *cli)
-{
-    struct trust *trust = &cli->trust;
-    const char *value;
-    size_t at = 0;
-
-    trust->pcr0_len = 0;
-    trust->has_config = false;
-    while ((value = args_next(&cli->args, "pcr0", &at))) {
-        size_t n = 0;
-
-        if (trust->pcr0_len == TRUST_PCR0_MAX)
-            return CLI_USAGE_ERROR(cli, "--pcr0: expected at most 16 values");
-        if (cli_hex(trust->pcr0[trust->pcr0_len++], 48, &n, value).code || n != 48)
-            return CLI_USAGE_ERROR(cli, "--pcr0: expected 96 hex digits");
-    }
-    return OK;
-}
-
 static FALLIBLE configuration_of_options(struct cli *cli, bool *is_pinned)
 {
     const char *config = args_get(&cli->args, "config");
@@ -188,12 +167,10 @@ static FALLIBLE configuration_of_options(struct cli *cli, bool *is_pinned)
 static FALLIBLE load_pins(struct cli *cli, struct proof_trust *out)
 {
     const struct trust *trust = &cli->trust;
-    bool by_options = args_has(&cli->args, "pcr0");
     bool is_pinned = false;
 
-    TRY(cli_load_trust(cli, !by_options));
-    if (by_options)
-        TRY(pins_of_options(cli));
+    TRY(cli_load_trust(cli, !args_has(&cli->args, "pcr0")));
+    TRY(cli_read_pcr0(cli));
     TRY(configuration_of_options(cli, &is_pinned));
     if (trust->pcr0_len == 0)
         return CLI_USAGE_ERROR(cli,

@@ -38,6 +38,27 @@ struct err cli_load_trust(struct cli *cli, bool is_required)
     return err;
 }
 
+struct err cli_read_pcr0(struct cli *cli)
+{
+    struct trust *trust = &cli->trust;
+    const char *value;
+    size_t at = 0;
+
+    if (!args_has(&cli->args, "pcr0"))
+        return OK;
+    trust->pcr0_len = 0;
+    trust->has_config = false;
+    while ((value = args_next(&cli->args, "pcr0", &at))) {
+        size_t n = 0;
+
+        if (trust->pcr0_len == TRUST_PCR0_MAX)
+            return CLI_USAGE_ERROR(cli, "--pcr0: expected at most 16 values");
+        if (cli_hex(trust->pcr0[trust->pcr0_len++], 48, &n, value).code || n != 48)
+            return CLI_USAGE_ERROR(cli, "--pcr0: expected 96 hex digits");
+    }
+    return OK;
+}
+
 struct err cli_open_service(struct cli *cli)
 {
     TRY(cli_load_trust(cli, true));

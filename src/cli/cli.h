@@ -34,6 +34,9 @@ struct cli {
 // Reads the trust file of --trust, or the default one. A default one that does not exist leaves
 // the trust empty, unless `is_required`.
 FALLIBLE cli_load_trust(struct cli *cli, bool is_required);
+// The values of --pcr0, in place of the trust file's. They bring their configuration along, or
+// there is none. Without the option the trust file's stay.
+FALLIBLE cli_read_pcr0(struct cli *cli);
 // Loads the trust file and prepares the connection.
 FALLIBLE cli_open_service(struct cli *cli);
 // Prepares the connection of the trust file that is loaded.

@@ -8,6 +8,8 @@
 #include "cli/attestation.h"
 #include "cli/custody.h"
 #include "cli/deployment.h"
+#include "cli/image.h"
+#include "cli/imageview.h"
 #include "cli/import.h"
 #include "cli/manifests.h"
 #include "cli/service.h"
@@ -118,6 +120,25 @@ static const struct args_option apply_options[] = {
 };
 static const struct args_option request_options[] = {
     { "output", "o", ARGS_VALUE, "REQUEST", "where the request goes" },
+    END,
+};
+static const struct args_option image_options[] = {
+    { "kernel", NULL, ARGS_VALUE, "BZIMAGE", "Linux for x86-64 with NSM and vsock" },
+    { "init", NULL, ARGS_VALUE, "FILE",
+      "the enclave's program, else cloister-enclave beside this" },
+    { "module", NULL, ARGS_VALUE, "NSM.KO", "a kernel module, as /nsm.ko beside /init" },
+    { "cmdline", NULL, ARGS_VALUE, "TEXT", "the kernel's command line" },
+    { "name", NULL, ARGS_VALUE, "NAME", "for the metadata, which nothing measures" },
+    { "version", NULL, ARGS_VALUE, "TEXT", "for the metadata" },
+    { "build-time", NULL, ARGS_VALUE, "TIME", "for the metadata, RFC 3339, else none" },
+    { "sign", NULL, ARGS_VALUE, "PEM", "private key on P-384, a file of mode 0600" },
+    { "cert", NULL, ARGS_VALUE, "PEM", "its certificate, measured into PCR8" },
+    { "output", "o", ARGS_VALUE, "FILE", "where the image goes" },
+    END,
+};
+static const struct args_option image_verify_options[] = {
+    { "pcr0", NULL, ARGS_REPEATED, "HEX", "the image that you trust, in place of the trust file" },
+    { "pcr8", NULL, ARGS_VALUE, "HEX", "the certificate that must have signed it" },
     END,
 };
 
@@ -251,6 +272,22 @@ static const struct commands_entry table[] = {
       "known but not its configuration: exit code 5. Example:\n\n"
       "  cloister attest verify document.cbor --pcr0 4f1c... --config configuration.bin\n",
       attestation_verify },
+    { "image", "build", NULL, image_options, "write an enclave image (EIF)",
+      "Puts kernel and enclave program together as AWS's nitro-cli would, without Docker, and\n"
+      "prints the PCRs for key policy and trust file. The same files give the same image, byte "
+      "for\n"
+      "byte; a signature is new each time. Example:\n\n"
+      "  cloister image build --kernel bzImage --init cloister-enclave -o signer.eif\n",
+      image_build },
+    { "image", "describe", "FILE", no_options, "show what an enclave image says and measures",
+      "Any image of AWS's format, versions 2 to 4. The PCRs are computed here. Example:\n\n"
+      "  cloister image describe signer.eif\n",
+      imageview_describe },
+    { "image", "verify", "FILE", image_verify_options, "compare an enclave image with its PCR0",
+      "Checks form, checksum and signature, and that PCR0 is one that you trust. With nothing to\n"
+      "compare PCR0 with: exit code 5. Example:\n\n"
+      "  cloister image verify signer.eif --pcr0 4f1c...\n",
+      imageview_verify },
     { "version", NULL, NULL, no_options, "program, version and trust anchors",
       "DEVELOPMENT as anchors means: built for a laptop, trusts no real enclave. Example:\n\n"
       "  cloister version\n",

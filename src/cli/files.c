@@ -12,19 +12,27 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+static struct err write_failed(void)
+{
+    ENSURE(errno != ENOSPC && errno != EDQUOT && errno != EFBIG, ERR_FULL,
+           "--output: there is no room for the file");
+    return FAIL(ERR_IO, "--output: cannot be written");
+}
+
 static FALLIBLE write_new(const char *fresh, struct bytes bytes)
 {
     AUTO(fd_close) int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
 
-    ENSURE(fd >= 0, ERR_IO, "--output: cannot be written");
+    if (fd < 0)
+        return write_failed();
     for (size_t done = 0; done < bytes.n;) {
         ssize_t wrote = write(fd, bytes.p + done, bytes.n - done);
 
-        ENSURE(wrote > 0, ERR_IO, "--output: cannot be written");
+        if (wrote <= 0)
+            return write_failed();
         done += (size_t)wrote;
     }
-    ENSURE(fsync(fd) == 0, ERR_IO, "--output: cannot be written");
-    return OK;
+    return fsync(fd) == 0 ? OK : write_failed();
 }
 
 struct err files_save(const char *path, struct bytes bytes)
