@@ -6,6 +6,7 @@ Deterministic: running it again changes nothing. It never removes a file: inputs
 found and somebody kept stand beside these.
 """
 import os
+import sys
 
 CORPUS = os.path.join(os.path.dirname(os.path.abspath(__file__)), 'corpus')
 ARN = 'arn:aws:kms:eu-west-1:111122223333:key/12345678-1234-1234-1234-123456789012'
@@ -271,6 +272,32 @@ def http():
          '{"tx":{"to":"%s","value":"1"},"wait_ms":1}' % TO)
 
 
+# -- enclave images -----------------------------------------------------------------------------
+
+def images():
+    """Small ones of the oracle of test/system, and as much of kernel and program as is looked at."""
+    sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), '..', 'system'))
+    import eif_oracle as eif
+    kernel, cmdline = (eif.KERNEL, b'kernel'), (eif.CMDLINE, b'a=b')
+    metadata, disk = (eif.METADATA, b'{}'), (eif.RAMDISK, b'disk')
+    sections = [kernel, cmdline, metadata, disk, disk]
+    write('eif', 'image', b'e' + eif.write(sections))
+    write('eif', 'image-signed', b'e' + eif.write([*sections, (eif.SIGNATURE, b'\x81\xa0')]))
+    write('eif', 'image-2', b'e' + eif.write([kernel, cmdline, disk], version=2, flags=1))
+    write('eif', 'image-damaged', b'E' + eif.write(sections)[:-1] + b'!')
+    write('eif', 'signature', b's' + eif.encode([{'signing_certificate': [45, 45, 200],
+                                                  'signature': [0x84, 0x44]}]))
+    boot = bytearray(2600)
+    for at, what in ((0x1f1, b'\x03'), (0x1fe, b'\x55\xaa\0\0HdrS\x0f\x02'), (0x20e, b'\x10\0'),
+                     (0x210, b'6\x01'), (0x236, b'\x01')):
+        boot[at:at + len(what)] = what
+    write('eif', 'kernel', b'k' + bytes(boot))
+    elf = (b'\x7fELF\2\1\1' + bytes(9) + b'\x03\0\x3e\0' + bytes(12) + b'\x40' + bytes(21) + b'\x38\0' +
+           b'\x01\0' + bytes(6) + b'\x01' + bytes(55))
+    write('eif', 'program', b'i' + elf)
+    write('eif', 'module', b'm' + elf[:16] + b'\x01' + elf[17:])
+
+
 if __name__ == '__main__':
-    for part in (control, vault, attest, cms, manifests, texts, http):
+    for part in (control, vault, attest, cms, manifests, texts, http, images):
         part()
