@@ -158,6 +158,7 @@ def elsewhere(world, number):
         shutil.copyfile(world.dir / name, other / f"x-{name}")
         os.utime(other / f"x-{name}", (number * 1e6, number * 1e6))
         (other / f"x-{name}").chmod((0o777, 0o644, 0o555)[number])
+    program = shutil.copy(CLI, other / "cloister")  # where another user finds it
     env = {"PATH": os.environ["PATH"], "TZ": ("Asia/Tokyo", "UTC", "America/Lima")[number],
            "LC_ALL": ("C", "de_DE.UTF-8", "tr_TR")[number], "HOME": "/nonexistent",
            "SOURCE_DATE_EPOCH": str(number)}
@@ -165,7 +166,7 @@ def elsewhere(world, number):
     with contextlib.ExitStack() as stack:
         stack.callback(shutil.rmtree, other)
         result = subprocess.run(
-            [CLI, "image", "build", "-o", other / "out.eif", "--module", other / "x-nsm.ko",
+            [program, "image", "build", "-o", other / "out.eif", "--module", other / "x-nsm.ko",
              "--init", "x-init", f"--kernel={other}/x-bz", "--trust", "/dev/null"], cwd=other,
             env=env, umask=(0o022, 0o077, 0)[number], capture_output=True, text=True, timeout=60,
             **how)
