@@ -36,21 +36,17 @@ static void add_multiple(struct seckey *sum, uint8_t factor, const struct seckey
 }
 
 struct err shamir_split(struct seckey share[], unsigned k, unsigned n, const struct seckey *secret,
-                        void (*draw)(uint8_t *out, size_t n))
+                        const struct seckey coefficient[])
 {
-    AUTO(seckey_wipe) struct seckey coefficient = { 0 };
-
     ENSURE(k >= 1 && k <= n && n <= SHAMIR_SHARES_MAX, ERR_MALFORMED,
            "shares: expected 1 <= k <= n <= 5");
     for (unsigned at = 0; at < n; at++) {
         seckey_wipe(&share[at]);
         add_multiple(&share[at], 1, secret);
     }
-    for (unsigned power = 1; power < k; power++) {
-        draw(coefficient.b, sizeof(coefficient.b));
+    for (unsigned power = 1; power < k; power++)
         for (unsigned at = 0; at < n; at++)
-            add_multiple(&share[at], power_of((uint8_t)(at + 1), power), &coefficient);
-    }
+            add_multiple(&share[at], power_of((uint8_t)(at + 1), power), &coefficient[power - 1]);
     return OK;
 }
 

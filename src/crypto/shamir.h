@@ -11,10 +11,10 @@
 #define SHAMIR_SHARES_MAX 5
 
 // share[i] (apart from `secret`) is the one at x = i + 1; with k = 1 each is the secret itself.
-// `draw` fills with random bytes and cannot fail. ERR_MALFORMED unless 1 <= k <= n <=
-// SHAMIR_SHARES_MAX.
+// `coefficient` has k - 1 random ones, which are as secret as the shares. ERR_MALFORMED unless 1 <= k
+// <= n <= SHAMIR_SHARES_MAX.
 FALLIBLE shamir_split(struct seckey share[], unsigned k, unsigned n, const struct seckey *secret,
-                      void (*draw)(uint8_t *out, size_t n));
+                      const struct seckey coefficient[]);
 // The secret from k shares, share[i] being the one at x[i]. ERR_MALFORMED unless 1 <= k <=
 // SHAMIR_SHARES_MAX and x are k different numbers from 1 to 255.
 FALLIBLE shamir_join(struct seckey *secret, const struct seckey share[], const uint8_t *x,

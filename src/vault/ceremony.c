@@ -3,7 +3,6 @@
 
 #include "base/must.h"
 #include "crypto/cms.h"
-#include "crypto/openssl/libcrypto.h"
 #include "crypto/shamir.h"
 #include "proto/receipt.h"
 #include "vault/admin.h"
@@ -193,8 +192,11 @@ static struct err create_seal(struct state *state, const struct state_pending *p
 {
     static uint8_t sealed[CONFIG_CMKS][SEAL_BYTES];
     AUTO(shares_wipe) struct seckey share[CONFIG_CMKS] = { 0 };
+    AUTO(shares_wipe) struct seckey coefficient[CONFIG_CMKS] = { 0 };
 
-    TRY(shamir_split(share, keyset->k, keyset->n, keyset_key, libcrypto_random));
+    for (size_t i = 0; i + 1 < keyset->k; i++)
+        TRY(entropy_key(&state->nsm, &coefficient[i]));
+    TRY(shamir_split(share, keyset->k, keyset->n, keyset_key, coefficient));
     for (size_t i = 0; i < keyset->n; i++) {
         struct seal_wrap wrap = { keyset, i };
 

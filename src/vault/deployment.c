@@ -38,10 +38,14 @@ struct err deployment_boot(struct state *state)
 
 struct err deployment_make_keys(struct state *state)
 {
+    AUTO(seckey_wipe) struct seckey scalar = { 0 };
+
     deployment_forget_keys(state);
+    TRY(entropy_seed(&state->nsm));
     TRY(rsa_key_new(&state->recipient));
     TRY(rsa_key_spki(state->recipient, state->recipient_spki));
-    TRY(hpke_key_new(&state->import_key));
+    TRY(entropy_key(&state->nsm, &scalar));
+    TRY(hpke_key_of(&state->import_key, &scalar));
     return hpke_key_public(state->import_key, state->import_public);
 }
 

@@ -5,10 +5,10 @@
 #include "base/fd.h"
 #include "base/must.h"
 #include "crypto/ecdsa.h"
-#include "crypto/openssl/libcrypto.h"
 #include "crypto/selftest.h"
 #include "vault/channel.h"
 #include "vault/deployment.h"
+#include "vault/entropy.h"
 #include "vault/memory.h"
 
 #include <poll.h>
@@ -95,7 +95,7 @@ static struct err worker_boot(struct vault *vault)
 {
     AUTO(seckey_wipe) struct seckey blinding = { 0 };
 
-    libcrypto_random(blinding.b, sizeof(blinding.b));
+    TRY(entropy_key(&vault->state.nsm, &blinding));
     ecdsa_init(blinding.b);
     TRY(selftest_run());
     TRY(deployment_boot(&vault->state));

@@ -251,19 +251,15 @@ static void aescbc_opens(void)
     must(aescbc_open(opened, sizeof(text), &other, nonce, bytes_of(sealed, n)).code == ERR_CORRUPT);
 }
 
-static void draw_hidden(uint8_t *out, size_t n)
-{
-    memset(out, 0x3c, n);
-    ctime_hide(out, n);
-}
-
 static void shamir_splits(void)
 {
-    struct seckey secret, share[SHAMIR_SHARES_MAX];
+    struct seckey secret, share[SHAMIR_SHARES_MAX], coefficient[SHAMIR_SHARES_MAX - 1];
 
     ctime_key(&secret, 1);
+    for (unsigned i = 0; i < ARRAY_LEN(coefficient); i++)
+        ctime_key(&coefficient[i], (uint8_t)(2 + i));
     for (unsigned k = 1; k <= SHAMIR_SHARES_MAX; k++) {
-        must(!shamir_split(share, k, SHAMIR_SHARES_MAX, &secret, draw_hidden).code);
+        must(!shamir_split(share, k, SHAMIR_SHARES_MAX, &secret, coefficient).code);
         for (unsigned i = 0; i < SHAMIR_SHARES_MAX; i++)
             ctime_depends(share[i].b, sizeof(share[i].b));
     }

@@ -22,12 +22,12 @@ static const struct id deployment = { { 1 } }, keyset_id = { { 2 } }, account_id
 // GetRandom is the only request these groups make. Its 256 bytes are the last of the answer.
 static struct err give_random(int fd, struct bytes request, uint8_t *answer, size_t cap, size_t *n)
 {
-    static uint8_t random[256];
+    static uint8_t random[256], call;
     struct wr wr = wr_of(answer, cap);
 
     (void)fd;
     must(request.n == 10);
-    memset(random, 0x77, sizeof(random));
+    memset(random, ++call, sizeof(random));
     cbor_put_map(&wr, 1);
     cbor_put_text(&wr, "GetRandom");
     cbor_put_map(&wr, 1);

@@ -100,6 +100,61 @@ static void test_dirty_pcr16_ends_the_vault(void **context)
     assert_false(vaulthost_alive(&host));
 }
 
+#define RANDOM_HEAD "\xa1\x69GetRandom\xa1\x66random\x59\x01\x00"
+#define RANDOM_AT   (sizeof(RANDOM_HEAD) - 1)
+
+static bool is_random(const uint8_t *answer, size_t n)
+{
+    return bytes_equal(bytes_take(bytes_of(answer, n), RANDOM_AT), BYTES_LIT(RANDOM_HEAD));
+}
+
+static size_t random_zero(uint8_t *answer, size_t n)
+{
+    if (is_random(answer, n))
+        memset(answer + RANDOM_AT, 0, n - RANDOM_AT);
+    return n;
+}
+
+static size_t random_same(uint8_t *answer, size_t n)
+{
+    if (is_random(answer, n))
+        memset(answer + RANDOM_AT, 0x5a, n - RANDOM_AT);
+    return n;
+}
+
+static size_t random_few(uint8_t *answer, size_t n)
+{
+    if (!is_random(answer, n))
+        return n;
+    memcpy(answer + RANDOM_AT - 3, "\x58\x20", 2); // 32 bytes
+    return RANDOM_AT - 1 + 32;
+}
+
+static size_t random_none(uint8_t *answer, size_t n)
+{
+    if (!is_random(answer, n))
+        return n;
+    answer[RANDOM_AT - 11] = 0xa0; // an empty map in place of {"random": ...}
+    return RANDOM_AT - 10;
+}
+
+// No key is made without the module's share in it.
+static void test_no_boot_without_random_bytes(void **context)
+{
+    static size_t (*const modules[])(uint8_t * answer, size_t n) = { random_zero, random_same,
+                                                                     random_few, random_none };
+
+    for (size_t i = 0; i < ARRAY_LEN(modules); i++) {
+        host.module = modules[i];
+        assert_int_equal(call(MSG_STATUS, BYTES_NONE), ERR_CLOSED);
+        usleep(200000);
+        assert_false(vaulthost_alive(&host));
+        (void)stop(context);
+        (void)start(context);
+    }
+    assert_int_equal(call(MSG_STATUS, BYTES_NONE), ERR_NONE);
+}
+
 // KMS (or who plays it) answers Decrypt with another data key than GenerateDataKey: no keyset.
 static void test_other_data_key_on_decrypt(void **context)
 {
@@ -279,6 +334,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_configured_without_keyset, start, stop),
         cmocka_unit_test_setup_teardown(test_bad_configurations_change_nothing, start, stop),
         cmocka_unit_test_setup_teardown(test_dirty_pcr16_ends_the_vault, start, stop),
+        cmocka_unit_test_setup_teardown(test_no_boot_without_random_bytes, start, stop),
         cmocka_unit_test_setup_teardown(test_other_data_key_on_decrypt, start, stop),
         cmocka_unit_test_setup_teardown(test_other_key_id, start, stop),
         cmocka_unit_test_setup_teardown(test_envelope_is_no_oracle, start, stop),

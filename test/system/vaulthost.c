@@ -127,9 +127,11 @@ static void nsm_serve(struct vaulthost *host)
     nsmdev_answer(host->nsm, &wr, bytes_of(request, n));
     check(wr_end(&wr));
     n = wr.len - 4;
+    if (host->module)
+        n = host->module(answer + 4, n);
     for (unsigned i = 0; i < 4; i++)
         answer[i] = (uint8_t)(n >> (24 - 8 * i));
-    check(fd_write_all(host->nsm_fd, wr_done(&wr), deadline_in(ANSWER_MS)));
+    check(fd_write_all(host->nsm_fd, bytes_of(answer, 4 + n), deadline_in(ANSWER_MS)));
 }
 
 // Serves the vault's NSM requests until it has sent something to us, or ended (false).

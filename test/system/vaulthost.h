@@ -32,6 +32,7 @@ struct vaulthost {
     unsigned data_keys;
     void (*seen)(void *context, struct bytes received); // every byte the vault sends
     void *seen_context;
+    size_t (*module)(uint8_t *answer, size_t n); // changes what the module answers; the new length
 };
 
 struct vaulthost_answer {

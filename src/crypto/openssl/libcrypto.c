@@ -9,6 +9,7 @@
 #include <errno.h>
 #include <openssl/crypto.h>
 #include <openssl/err.h>
+#include <openssl/evp.h>
 #include <openssl/rand.h>
 #include <sys/random.h>
 
@@ -54,6 +55,22 @@ struct err libcrypto_init(void)
     // Seeds the generator now, from getrandom(2), rather than on the first request.
     ENSURE(RAND_status() == 1, ERR_INTERNAL, "libcrypto: random generator has no seed");
     ERR_clear_error();
+    return OK;
+}
+
+struct err libcrypto_seed(struct bytes seed)
+{
+    // The calling thread's: keys come from the private one, both from the primary one.
+    EVP_RAND_CTX *const generators[] = { RAND_get0_primary(NULL), RAND_get0_private(NULL),
+                                         RAND_get0_public(NULL) };
+    bool seeded = true;
+
+    // SP 800-90A 9.2: state, fresh bytes of its own source and these, all three together.
+    for (size_t i = 0; i < ARRAY_LEN(generators); i++)
+        seeded = seeded && generators[i] &&
+                 EVP_RAND_reseed(generators[i], 0, NULL, 0, seed.p, seed.n) == 1;
+    ERR_clear_error();
+    ENSURE(seeded, ERR_INTERNAL, "libcrypto: random generator takes no seed");
     return OK;
 }
 
