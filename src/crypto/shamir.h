@@ -11,7 +11,8 @@
 #define SHAMIR_SHARES_MAX 5
 
 // share[i] (apart from `secret`) is the one at x = i + 1; with k = 1 each is the secret itself.
-// `coefficient` has k - 1 random ones, which are as secret as the shares. ERR_MALFORMED unless 1 <= k
+// `coefficient` has k - 1 random ones, which are as secret as the shares. ERR_MALFORMED unless 1 <=
+// k
 // <= n <= SHAMIR_SHARES_MAX.
 FALLIBLE shamir_split(struct seckey share[], unsigned k, unsigned n, const struct seckey *secret,
                       const struct seckey coefficient[]);

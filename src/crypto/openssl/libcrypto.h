@@ -12,8 +12,8 @@
 FALLIBLE libcrypto_init_in(struct pool *pool);
 // For programs without an arena: starts libcrypto without a configuration file.
 FALLIBLE libcrypto_init(void);
-// Stirs `seed` into the generators from which libcrypto makes keys for the calling thread, beside what
-// they have from getrandom(2) (NIST SP 800-90A 9.2: as additional input of a reseed).
+// Stirs `seed` into the generators from which libcrypto makes keys for the calling thread, beside
+// what they have from getrandom(2) (NIST SP 800-90A 9.2: as additional input of a reseed).
 FALLIBLE libcrypto_seed(struct bytes seed);
 // Random bytes from the kernel (getrandom(2)); ends the program when the kernel has none.
 void libcrypto_random(uint8_t *out, size_t n);
