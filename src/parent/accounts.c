@@ -123,24 +123,54 @@ static struct err accounts_hold(struct store_account *row, const struct json *re
     return store_hold(&row->block, views, ARRAY_LEN(views));
 }
 
+// True when the row's record says itself that it is of this row: what the enclave signs with it,
+// which authenticates every byte of it, is then of this account.
+static bool accounts_record_fits(const struct accounts *accounts, const struct store_account *row)
+{
+    char id[ID_TEXT], keyset[ID_TEXT];
+    struct record record;
+
+    if (record_read(&record, row->record).code)
+        return false;
+    id_text(id, &record.id);
+    id_text(keyset, &record.keyset);
+    return strcmp(id, row->id) == 0 && strcmp(keyset, row->keyset) == 0 &&
+           record.purpose == RECORD_ACCOUNT && record.key_type == RECORD_SECP256K1 &&
+           id_equal(&record.deployment, &accounts->config->deployment);
+}
+
+struct err accounts_use(const struct accounts *accounts, struct store_account *out, const char *id)
+{
+    TRY(store_account_usable(accounts->store, id));
+    TRY(store_account_get(accounts->store, out, id));
+    ENSURE(accounts_record_fits(accounts, out), ERR_CORRUPT,
+           "store: the record of this account is another one's");
+    return OK;
+}
+
+struct err accounts_check_sender(const struct store_account *row, const struct json *result)
+{
+    uint8_t sender[ADDRESS_BYTES], address[ADDRESS_BYTES];
+
+    ENSURE(!address_parse(sender, json_string(json_get(result, "from"))).code &&
+               !address_parse(address, bytes_str(row->address)).code &&
+               memcmp(sender, address, sizeof(sender)) == 0,
+           ERR_CORRUPT,
+           "store: the address of this account is not the one that its record signs as");
+    return OK;
+}
+
 static struct err accounts_check(const struct accounts *accounts, struct store_account *row,
                                  const struct json *result)
 {
-    char id[ID_TEXT], keyset[ID_TEXT];
+    struct bytes id = json_string(json_get(result, "account"));
     uint8_t address[ADDRESS_BYTES];
-    struct record record;
 
-    TRY(record_read(&record, row->record));
-    id_text(id, &record.id);
-    id_text(keyset, &record.keyset);
-    ENSURE(bytes_equal_str(json_string(json_get(result, "account")), id) &&
-               (!row->id[0] || strcmp(row->id, id) == 0) && strcmp(keyset, row->keyset) == 0 &&
-               record.purpose == RECORD_ACCOUNT &&
-               id_equal(&record.deployment, &accounts->config->deployment),
+    ENSURE((!row->id[0] || bytes_equal_str(id, row->id)) &&
+               bytes_to_str(id, row->id, sizeof(row->id)) && accounts_record_fits(accounts, row),
            ERR_MISMATCH, "the enclave answered the record of another account");
     TRY(address_parse(address, json_string(json_get(result, "address"))));
     address_text(row->address, address);
-    memcpy(row->id, id, sizeof(id));
     return OK;
 }
 

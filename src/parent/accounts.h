@@ -35,3 +35,9 @@ FALLIBLE accounts_keyset(const struct accounts *accounts, struct bytes name,
 // must be of row->keyset, and of row->id unless that is empty. `nonce` is the receipt's.
 FALLIBLE accounts_take(const struct accounts *accounts, struct store_account *row,
                        const struct json *result, struct bytes nonce);
+// The stored account that is to sign: ERR_NOT_FOUND, ERR_DENIED (not active), ERR_CORRUPT when its
+// record is not of this account, keyset and deployment. Release *out with store_account_free.
+FALLIBLE accounts_use(const struct accounts *accounts, struct store_account *out, const char *id);
+// That `from` of the enclave's answer is the address of this row. ERR_CORRUPT: one of them is not
+// what was stored together, and what was signed must not go out.
+FALLIBLE accounts_check_sender(const struct store_account *row, const struct json *result);

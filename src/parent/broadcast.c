@@ -10,6 +10,7 @@
 #include "base/must.h"
 #include "eth/tx.h"
 #include "net/tls.h"
+#include "parent/accounts.h"
 #include "parent/broadcast_push.h"
 #include "parent/fill.h"
 #include "parent/log.h"
@@ -298,6 +299,7 @@ static struct err broadcast_sign(struct broadcast_job *job)
     if (err.code)
         *job->detail = reply.detail;
     TRY(err);
+    TRY(accounts_check_sender(job->request->account, reply.result));
     return broadcast_store(job, reply.result);
 }
 

@@ -36,7 +36,7 @@ static const struct {
     { 30000000000, "30" }, { UINT64_MAX, "+Inf" },
 };
 static const unsigned metrics_statuses[METRICS_STATUSES] = {
-    200, 201, 204, 400, 401, 403, 404, 409, 413, 500, 502, 503, 504, 0,
+    200, 201, 204, 400, 401, 403, 404, 405, 409, 413, 500, 502, 503, 504, 0,
 };
 
 static const struct {

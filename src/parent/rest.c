@@ -58,16 +58,17 @@ static const struct rest_route rest_routes[] = {
     { "GET", "/metrics", REST_METRICS, { NULL }, rest_metrics_show },
 };
 
-static const struct {
-    enum err_code code;
-    unsigned status;
-} rest_statuses[] = {
-    { ERR_MALFORMED, 400 }, { ERR_UNSUPPORTED, 400 }, { ERR_UNAUTHORIZED, 401 },
-    { ERR_DENIED, 403 },    { ERR_NOT_FOUND, 404 },   { ERR_EXISTS, 409 },
-    { ERR_MISMATCH, 409 },  { ERR_TOO_LARGE, 413 },   { ERR_BUSY, 503 },
-    { ERR_FULL, 503 },      { ERR_PHASE, 503 },       { ERR_UNREACHABLE, 502 },
-    { ERR_CLOSED, 502 },    { ERR_KMS, 502 },         { ERR_EXPIRED, 502 },
-    { ERR_TIMEOUT, 504 },   { ERR_UNTRUSTED, 403 },
+// Every code has its status: 4xx is for the client to mend, 502 and 504 for who runs the other
+// side, 503 passes by itself, 500 is for who runs this one.
+static const unsigned rest_statuses[ERR_CODES] = {
+    [ERR_NONE] = 200,      [ERR_MALFORMED] = 400,   [ERR_UNSUPPORTED] = 400,
+    [ERR_PHASE] = 503,     [ERR_DENIED] = 403,      [ERR_NOT_FOUND] = 404,
+    [ERR_EXISTS] = 409,    [ERR_MISMATCH] = 409,    [ERR_CORRUPT] = 500,
+    [ERR_FULL] = 503,      [ERR_BUSY] = 503,        [ERR_TOO_LARGE] = 413,
+    [ERR_TIMEOUT] = 504,   [ERR_UNREACHABLE] = 502, [ERR_CLOSED] = 502,
+    [ERR_UNTRUSTED] = 403, [ERR_EXPIRED] = 502,     [ERR_KMS] = 502,
+    [ERR_DEVICE] = 500,    [ERR_IO] = 500,          [ERR_UNAUTHORIZED] = 401,
+    [ERR_INTERNAL] = 500,
 };
 
 static struct err rest_serve(struct rest_call *call, const struct rest_route **route);
@@ -103,16 +104,13 @@ void rest_handle(const struct server_request *request, struct server_response *r
 
 unsigned rest_call_status_of(enum err_code code)
 {
-    for (size_t i = 0; i < ARRAY_LEN(rest_statuses); i++)
-        if (rest_statuses[i].code == code)
-            return rest_statuses[i].status;
-    return 500;
+    return (unsigned)code < ERR_CODES ? rest_statuses[code] : 500;
 }
 
-static void rest_add_field(struct server_response *response, const char *name, const char *value)
+static void rest_add_field(struct server_response *response, const char *name, struct bytes value)
 {
     must(response->fields < ARRAY_LEN(response->field));
-    response->field[response->fields++] = (struct http_field) { bytes_str(name), bytes_str(value) };
+    response->field[response->fields++] = (struct http_field) { bytes_str(name), value };
 }
 
 // The enclave's words about its phase are for its own client, who is cloisterd: what stands in the
@@ -136,7 +134,7 @@ static void rest_answer_error(struct rest_call *call, struct err err)
     if (err.code == ERR_PHASE && call->rest->supervise)
         rest_say_not_ready(call);
 
-    response->status = rest_call_status_of(err.code);
+    response->status = call->refusal ? call->refusal : rest_call_status_of(err.code);
     response->body.len = 0;
     response->body.bad = false;
     jw = jw_of(&response->body);
@@ -150,9 +148,9 @@ static void rest_answer_error(struct rest_call *call, struct err err)
     jw_object_end(&jw);
     jw_object_end(&jw);
     if (response->status == 503)
-        rest_add_field(response, "Retry-After", "1");
+        rest_add_field(response, "Retry-After", BYTES_LIT("1"));
     if (response->status == 401)
-        rest_add_field(response, "WWW-Authenticate", "Bearer");
+        rest_add_field(response, "WWW-Authenticate", BYTES_LIT("Bearer"));
     if (response->status >= 500)
         log_event(LOG_WARN, "rest", "error", "text", detail_text(&call->detail, err));
 }
@@ -177,29 +175,59 @@ static bool rest_matches(const char *pattern, struct bytes path, struct bytes *s
     return path.n == 0;
 }
 
-static struct err rest_find(const struct rest_route **out, struct rest_call *call,
-                            struct bytes path)
+static const struct rest_route *rest_find(struct bytes path, struct bytes method)
 {
     struct bytes segment;
-    bool known = false;
-    struct id id;
 
+    for (size_t i = 0; i < ARRAY_LEN(rest_routes); i++)
+        if (rest_matches(rest_routes[i].path, path, &segment) &&
+            (!method.p || bytes_equal_str(method, rest_routes[i].method)))
+            return &rest_routes[i];
+    return NULL;
+}
+
+// The route of the request; when the path has none for its method, another one of the path.
+static const struct rest_route *rest_route_of(bool *fits, struct bytes path, struct bytes method)
+{
+    const struct rest_route *route;
+
+    if (bytes_equal_str(method, "HEAD")) // RFC 9110 9.3.2; net/server leaves the body out
+        method = BYTES_LIT("GET");
+    route = rest_find(path, method);
+    *fits = route != NULL;
+    return route ? route : rest_find(path, BYTES_NONE);
+}
+
+// Which methods the path has (RFC 9110 10.2.1), for 405 and for OPTIONS.
+static void rest_allow(struct rest_call *call, struct bytes path)
+{
+    struct wr wr = WR_OF(call->response->scratch);
+    struct bytes segment;
+
+    wr_str(&wr, "OPTIONS");
     for (size_t i = 0; i < ARRAY_LEN(rest_routes); i++) {
         if (!rest_matches(rest_routes[i].path, path, &segment))
             continue;
-        known = true;
-        if (!bytes_equal_str(call->request->head->method, rest_routes[i].method))
-            continue;
-        *out = &rest_routes[i];
-        if (!segment.p)
-            return OK;
-        ENSURE(!id_parse(&id, segment).code, ERR_MALFORMED,
-               "account: expected an id of 32 lower-case hex digits");
-        id_text(call->id, &id);
-        return OK;
+        wr_str(&wr, ", ");
+        wr_str(&wr, rest_routes[i].method);
+        if (strcmp(rest_routes[i].method, "GET") == 0)
+            wr_str(&wr, ", HEAD");
     }
-    ENSURE(!known, ERR_UNSUPPORTED, "method: not supported for this path");
-    return FAIL(ERR_NOT_FOUND, "path: there is no such resource");
+    rest_add_field(call->response, "Allow", wr_done(&wr));
+}
+
+static struct err rest_check_id(struct rest_call *call, const struct rest_route *route,
+                                struct bytes path)
+{
+    struct bytes segment;
+    struct id id;
+
+    if (!rest_matches(route->path, path, &segment) || !segment.p)
+        return OK;
+    ENSURE(!id_parse(&id, segment).code, ERR_MALFORMED,
+           "account: expected an id of 32 lower-case hex digits");
+    id_text(call->id, &id);
+    return OK;
 }
 
 // RFC 6750 2.1, the scheme in any case (RFC 9110 11.1).
@@ -247,19 +275,31 @@ static bool rest_needs_token(const struct rest_call *call, const struct rest_rou
     return !route || route->token == REST_TOKEN;
 }
 
+static struct err rest_other_method(struct rest_call *call, struct bytes path)
+{
+    rest_allow(call, path);
+    call->status = 204;
+    call->refusal = 405;
+    ENSURE(bytes_equal_str(call->request->head->method, "OPTIONS"), ERR_UNSUPPORTED,
+           "method: not one of this path (the header Allow lists them)");
+    return OK;
+}
+
 static struct err rest_serve(struct rest_call *call, const struct rest_route **out)
 {
     struct bytes target = call->request->head->target;
     const uint8_t *mark = target.n ? memchr(target.p, '?', target.n) : NULL;
     struct bytes path = mark ? bytes_take(target, (size_t)(mark - target.p)) : target;
-    const struct rest_route *route = NULL;
-    struct err found = rest_find(&route, call, path);
+    bool fits;
+    const struct rest_route *route = rest_route_of(&fits, path, call->request->head->method);
 
-    *out = route;
+    *out = fits ? route : NULL;
     if (rest_needs_token(call, route))
         TRY(rest_authorize(call));
-    TRY(found);
-    must(route);
+    ENSURE(route, ERR_NOT_FOUND, "path: there is no such resource");
+    if (!fits)
+        return rest_other_method(call, path);
+    TRY(rest_check_id(call, route, path));
     call->query = bytes_skip(target, path.n + 1);
     TRY(rest_query_only(call->query, route->query, &call->detail));
     if (strcmp(route->method, "GET") != 0)

@@ -17,6 +17,7 @@ struct rest_call {
     const struct json *body; // the JSON object of a POST, else NULL
     struct detail detail;    // of an error
     unsigned status;         // of success; 200 unless the handler changes it
+    unsigned refusal;        // of an error; 0: the status of its code
 };
 
 // Refuses members that `known` (NULL-terminated) does not list, by name.

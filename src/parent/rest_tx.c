@@ -58,6 +58,7 @@ static struct err tx_call(struct rest_call *call, const struct store_account *ac
 struct err rest_tx_sign(struct rest_call *call)
 {
     static const char *const known[] = { "tx", NULL };
+    const struct accounts accounts = { call->rest->store, call->rest->link, call->rest->config };
     AUTO(store_account_free) struct store_account account = { 0 };
     AUTO(enclave_link_free_reply) struct enclave_link_reply reply = { 0 };
     const struct json *tx = json_get(call->body, "tx");
@@ -65,12 +66,12 @@ struct err rest_tx_sign(struct rest_call *call)
 
     TRY(rest_call_only(call, known));
     ENSURE(tx && tx->type == JSON_OBJECT, ERR_MALFORMED, "tx: expected an object");
-    TRY(store_account_usable(call->rest->store, call->id));
-    TRY(store_account_get(call->rest->store, &account, call->id));
+    TRY(accounts_use(&accounts, &account, call->id));
     err = tx_call(call, &account, &reply);
     if (err.code)
         call->detail = reply.detail;
     TRY(err);
+    TRY(accounts_check_sender(&account, reply.result));
     jw_object(&call->jw);
     tx_copy(&call->jw, reply.result, "raw_tx");
     tx_copy(&call->jw, reply.result, "hash");
@@ -130,6 +131,7 @@ static struct err tx_wait_ms(uint64_t *out, const struct json *value)
 struct err rest_tx_send(struct rest_call *call)
 {
     static const char *const known[] = { "tx", "wait_ms", NULL };
+    const struct accounts accounts = { call->rest->store, call->rest->link, call->rest->config };
     AUTO(store_account_free) struct store_account account = { 0 };
     AUTO(store_send_free) struct store_send send = { 0 };
     struct bytes key = http_field_get(call->request->head, "Idempotency-Key");
@@ -143,8 +145,7 @@ struct err rest_tx_send(struct rest_call *call)
            "Idempotency-Key: expected a header of 1 to 128 bytes");
     TRY(tx_wait_ms(&request.wait_ms, json_get(call->body, "wait_ms")));
     request.tx = json_get(call->body, "tx");
-    TRY(store_account_usable(call->rest->store, call->id));
-    TRY(store_account_get(call->rest->store, &account, call->id));
+    TRY(accounts_use(&accounts, &account, call->id));
     TRY(broadcast_send(call->rest->broadcast, &request, &send, &call->detail));
     tx_write_send(&call->jw, &send);
     return OK;

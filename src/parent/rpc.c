@@ -50,7 +50,9 @@ static struct err rpc_exchange(struct rpc *rpc, struct client_response *response
            "node: cannot be reached (key `node` of the settings)");
     ENSURE(err.code != ERR_TIMEOUT, ERR_TIMEOUT, "node: no answer in time");
     ENSURE(err.code != ERR_CLOSED, ERR_CLOSED, "node: it closed the connection");
-    return err;
+    ENSURE(err.code != ERR_UNTRUSTED, ERR_UNREACHABLE, "node: its certificate does not verify");
+    ENSURE(!err.code, ERR_UNREACHABLE, "node: expected an HTTP answer of at most 2 MiB");
+    return OK;
 }
 
 static struct err rpc_read(struct rpc *rpc, const struct json **result,

@@ -115,17 +115,21 @@ static struct err envelope_open(const struct state *state, const struct state_im
     struct wr plain_wr = WR_OF(plain.b), expected_wr = WR_OF(expected);
     struct hpke_bound bound = { .info = offer_info(), .aad = BYTES_OF(digest) };
     struct offer_terms terms;
+    struct err err;
 
     terms_of(state, import, &terms);
     offer_digest(digest, state->import_public, &terms);
-    TRY(hpke_open(&plain_wr, state->import_key, m->enc, &bound, m->ciphertext));
+    err = hpke_open(&plain_wr, state->import_key, m->enc, &bound, m->ciphertext);
+    ENSURE(err.code != ERR_CORRUPT, ERR_MISMATCH,
+           "enc, ciphertext_b64: do not open; expected a key sealed as this offer's document says");
+    TRY(err);
     offer_write_terms(&expected_wr, &terms);
     TRY(wr_end(&expected_wr));
     ENSURE(plain_wr.len == sizeof(plain.b) && expected_wr.len == sizeof(plain.b) - sizeof(key->b),
-           ERR_MALFORMED, "import: the sealed text must have 144 bytes");
+           ERR_MALFORMED, "ciphertext_b64: expected 144 sealed bytes");
     ENSURE(ct_equal(bytes_of(plain.b + sizeof(key->b), expected_wr.len), wr_done(&expected_wr)),
            ERR_MISMATCH,
-           "import: sealed for another deployment, keyset, account, policy or authorisers");
+           "ciphertext_b64: sealed for another deployment, keyset, account, policy or authorisers");
     memcpy(key->b, plain.b, sizeof(key->b));
     return ecdsa_check(key);
 }

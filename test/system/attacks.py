@@ -6,11 +6,12 @@ leads elsewhere or plays old bytes again, host names that look right, parameters
 what attestation signs, records moved between accounts, deployments and keysets by whoever owns the
 store, and two enclaves or two daemons on one store."""
 
-import base64
 import contextlib
 import datetime
+import http.server
 import json
 import os
+import re
 import socket
 import sqlite3
 import ssl
@@ -20,8 +21,8 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(__file__))
-from cloistertest import (DAEMON, PKI, Platform, Refused, Tap, canonical, b64, tx, unb64,  # noqa: E402
-                          wait_for)
+from cloistertest import (CHAIN, CLI, DAEMON, PKI, Platform, Refused, Tap, canonical, b64,  # noqa: E402
+                          run, tx, unb64, wait_for)
 from crash import Service  # noqa: E402
 
 HOST = "kms.eu-west-1.amazonaws.com"
@@ -331,39 +332,182 @@ class NoNode:
     url = "http://127.0.0.1:9"
 
 
+class Chain:
+    """A node that takes every raw transaction and keeps it."""
+
+    def __init__(self):
+        self.raw = []
+        chain = self
+        answers = {"eth_chainId": hex(CHAIN), "eth_getTransactionCount": "0x0",
+                   "eth_sendRawTransaction": "0x" + "11" * 32}
+
+        class Handler(http.server.BaseHTTPRequestHandler):
+            def do_POST(self):
+                request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if request["method"] == "eth_sendRawTransaction":
+                    chain.raw.append(request["params"][0])
+                answer = json.dumps({"jsonrpc": "2.0", "id": request["id"],
+                                     "result": answers.get(request["method"])}).encode()
+                self.send_response(200)
+                self.send_header("Content-Length", str(len(answer)))
+                self.end_headers()
+                self.wfile.write(answer)
+
+            def log_message(self, *_):
+                pass
+
+        self.server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.server.daemon_threads = True
+        self.url = f"http://127.0.0.1:{self.server.server_address[1]}"
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self.server.shutdown()
+        self.server.server_close()
+
+
+# What the owner of the store does to a row. Each must be refused for signing and for sending, and
+# say why.
+SWAPS = {
+    "bob's record": "UPDATE accounts SET record = (SELECT record FROM accounts WHERE name = 'bob') "
+                    "WHERE name = ?",
+    "bob's record and address": "UPDATE accounts SET (record, address) = (SELECT record, address "
+                                "FROM accounts WHERE name = 'bob') WHERE name = ?",
+    "bob's record, receipt and address": "UPDATE accounts SET (record, receipt, address) = (SELECT "
+                                         "record, receipt, address FROM accounts WHERE name = 'bob') "
+                                         "WHERE name = ?",
+    "bob's address": "UPDATE accounts SET address = (SELECT address FROM accounts WHERE name = "
+                     "'bob') WHERE name = ?",
+    "another keyset": "UPDATE accounts SET keyset = '%s' WHERE name = ?" % ("0" * 32),
+    "a record of one byte": "UPDATE accounts SET record = x'00' WHERE name = ?",
+    "no record": "UPDATE accounts SET record = x'' WHERE name = ?",
+}
+
+
 def swapped_in_store(tap, platform, foreign):
-    """The owner of the store swaps records: no signature under the wrong name goes unseen."""
-    service = Service(platform, NoNode()).start()
+    """The owner of the store swaps records: nothing is signed or sent under the wrong name."""
+    node = Chain()
+    service = Service(platform, node).start()
+    names = ["foreign", *SWAPS]
     try:
         made = {name: service.insist("POST", "/v1/accounts", {"user": "u", "name": name,
                                                               "unrestricted": True})
-                for name in ("alice", "bob", "carol")}
+                for name in ["bob", *names]}
         second = subprocess.run([str(DAEMON), "--config", str(service.conf)], capture_output=True,
                                 text=True, timeout=30, check=False)
         tap.ok(second.returncode == 1, "a second daemon on the same store: ends with an error",
                second.stderr)
         service.stop()
         store = sqlite3.connect(platform.dir / "store.db")
-        for name, record in (("alice", base64.b64decode(made["bob"]["record_b64"])),
-                             ("carol", foreign["account"])):
-            store.execute("UPDATE accounts SET record = ? WHERE name = ?", (record, name))
+        store.execute("PRAGMA foreign_keys = OFF")
+        for name, statement in SWAPS.items():
+            store.execute(statement, (name,))
+        store.execute("UPDATE accounts SET record = ? WHERE name = 'foreign'", (foreign["account"],))
         store.commit()
         store.close()
         service.start()
-        for name in ("alice", "carol"):
-            status, answer = service.call(
-                "POST", f"/v1/accounts/{made[name]['account']}/sign-transaction", {"tx": tx()})
-            tap.ok(status >= 400 or answer["from"].lower() != made[name]["address"].lower(),
-                   f"store: {name}'s record exchanged: no signature as {name}", answer)
-            tap.ok(status >= 400 or name == "alice", f"store: {name}: answer {status}", answer)
-        status, answer = service.call(
-            "POST", f"/v1/accounts/{made['bob']['account']}/sign-transaction", {"tx": tx()})
-        tap.ok(status == 200, "store: bob's own record still signs", answer)
+        for name in names:
+            refuse_swapped(tap, service, name, made[name]["account"])
+        tap.ok(not node.raw, "store: nothing of it reached the node", node.raw)
+        own = f"/v1/accounts/{made['bob']['account']}"
+        status, answer = service.call("POST", own + "/sign-transaction", {"tx": tx()})
+        tap.ok(status == 200 and answer["from"] == made["bob"]["address"],
+               "store: bob's own record still signs", answer)
+        status, answer = service.call("POST", own + "/send-transaction", {"tx": tx()}, key="k")
+        tap.ok(status == 200 and len(node.raw) == 1, "store: bob's own record still sends", answer)
     finally:
         service.stop()
+        node.close()
+    return len(made)
 
 
-def shared_store(tap, platform):
+def refuse_swapped(tap, service, name, ident):
+    for action in ("sign-transaction", "send-transaction"):
+        status, answer = service.call("POST", f"/v1/accounts/{ident}/{action}", {"tx": tx()},
+                                      key=f"{name} {action}"[:60])
+        error = answer.get("error", {})
+        tap.ok(status == 500 and error["code"] == "corrupt" and "store:" in error["message"]
+               and "raw_tx" not in answer, f"store: a row with {name}: {action} is refused", answer)
+    status, answer = service.call("POST", "/v1/accounts", {"user": "u", "name": name,
+                                                           "unrestricted": True})
+    tap.ok(status in (200, 500), f"store: a row with {name}: creation makes no second account",
+           answer)
+
+
+# -- another signer ------------------------------------------------------------------------------------
+
+class Liar:
+    """A Unix socket before cloisterd's, which leads what is to be signed as one account to another."""
+
+    def __init__(self, path, target, wanted, other):
+        self.target, self.other = str(target), other.encode()
+        self.wanted = re.compile(wanted.encode() + rb"(?=/s(ign|end)-transaction)")
+        self.listener = socket.socket(socket.AF_UNIX)
+        self.listener.bind(str(path))
+        self.listener.listen(16)
+        self.lies = 0
+        threading.Thread(target=self._serve, daemon=True).start()
+
+    def _serve(self):
+        while True:
+            try:
+                inside, _ = self.listener.accept()
+            except OSError:
+                return
+            outside = socket.socket(socket.AF_UNIX)
+            outside.connect(self.target)
+            threading.Thread(target=self._pump, args=(inside, outside, True), daemon=True).start()
+            threading.Thread(target=self._pump, args=(outside, inside, False), daemon=True).start()
+
+    def _pump(self, source, sink, lies):
+        with contextlib.suppress(OSError):
+            while data := source.recv(65536):
+                if lies:
+                    data, n = self.wanted.subn(self.other, data)
+                    self.lies += n
+                sink.sendall(data)
+            sink.shutdown(socket.SHUT_WR)
+
+    def close(self):
+        self.listener.shutdown(socket.SHUT_RDWR)
+        self.listener.close()
+
+
+def another_signer(tap, platform):
+    """The service signs with another account of the same deployment, whose receipt is as good."""
+    node = Chain()
+    service = Service(platform, node).start()
+    made = {name: service.insist("POST", "/v1/accounts", {"user": "u", "name": name,
+                                                          "unrestricted": True})
+            for name in ("dave", "erin")}
+    path, trust, wish = platform.dir / "liar.sock", platform.dir / "trust", platform.dir / "tx.json"
+    liar = Liar(path, service.socket, made["dave"]["account"], made["erin"]["account"])
+    trust.write_text(f"url = unix://{path}\ntoken_file = {platform.dir}/token\n"
+                     f"pcr0 = {platform.pcrs['pcr0']}\nconfiguration = {platform.config}\n")
+    wish.write_text(json.dumps(tx()))
+    try:
+        for action in ("sign", "send"):
+            for name, wrong in (("dave", True), ("erin", False)):
+                result = run(CLI, "tx", action, made[name]["account"], "--tx", wish, "--trust", trust,
+                             "--json", check=False)
+                if wrong:
+                    tap.ok(result.returncode == 4 and "signed by another account" in result.stderr
+                           and "raw_tx" not in result.stdout and "from" not in result.stdout,
+                           f"tx {action}: signed by another account: refused", result)
+                else:
+                    tap.ok(result.returncode == 0
+                           and json.loads(result.stdout)["from"] == made[name]["address"],
+                           f"tx {action}: the account that was asked for (the check can fail)",
+                           result)
+        tap.ok(liar.lies == 2, "the service lied twice", liar.lies)
+    finally:
+        liar.close()
+        service.stop()
+        node.close()
+    return len(made)
+
+
+def shared_store(tap, platform, accounts):
     """Another enclave with the same deployment but a key of its own is given the same store."""
     other = Platform(deployment=platform.deployment).start()
     service = None
@@ -379,7 +523,7 @@ def shared_store(tap, platform):
             "GET", "/v1/status")[1].get("cloisterd", {}).get("problem"))
         tap.ok(problem, f"another enclave on the store: not READY, and says why ({problem})")
         status, answer = service.call("GET", "/v1/accounts?user=u")
-        tap.ok(status == 200 and len(answer["accounts"]) == 3,
+        tap.ok(status == 200 and len(answer["accounts"]) == accounts,
                "another enclave on the store: nothing of it is lost", answer)
     finally:
         if service:
@@ -409,8 +553,8 @@ def main():
         platform.stop()
         platform.start()
         (platform.emu_dir / "link" / "8000").unlink(missing_ok=True)
-        swapped_in_store(tap, platform, foreign)
-        shared_store(tap, platform)
+        accounts = swapped_in_store(tap, platform, foreign) + another_signer(tap, platform)
+        shared_store(tap, platform, accounts)
         tap.ok(platform.emulator.poll() is None, "the enclave is alive")
     finally:
         platform.remove()

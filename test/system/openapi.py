@@ -118,6 +118,22 @@ def server_routes():
     return {(method, path.replace("*", "{id}")): token for method, path, token in rows}
 
 
+def server_statuses():
+    """The server's status for each error code by its wire name, and the table of PROTOCOL.md."""
+    names = dict(re.findall(r'X\((ERR_[A-Z_]+), "([a-z_]+)"',
+                            (ROOT / "src/base/err.h").read_text()))
+    table = re.search(r"rest_statuses\[ERR_CODES\] = \{(.*?)\n\};",
+                      (ROOT / "src/parent/rest.c").read_text(), re.S).group(1)
+    served = {names[code]: int(status)
+              for code, status in re.findall(r"\[(ERR_[A-Z_]+)\] = (\d+)", table)}
+    served.pop("ok")
+    text = (ROOT / "PROTOCOL.md").read_text()
+    rows = text.split("| error code | HTTP status |")[1].split("\n\n")[0].splitlines()[2:]
+    documented = {name.strip(): int(row.split("|")[2].split(",")[0])
+                  for row in rows for name in row.split("|")[1].split(",")}
+    return names, served, documented
+
+
 class Asker:
     """Asks, and holds each answer against the document."""
 
@@ -151,6 +167,59 @@ def routes(tap, document):
         operation = document.paths[path][method.lower()]
         tap.ok((operation.get("security") == []) == (token == "REST_OPEN"),
                f"{method} {path}: who may ask is documented")
+
+
+def statuses(tap, document):
+    names, served, documented = server_statuses()
+    tap.ok(set(served) == set(names.values()) - {"ok"}, "every error code has a status",
+           set(names.values()) ^ set(served))
+    tap.ok(served == documented, "PROTOCOL.md gives every code the server's status",
+           set(served.items()) ^ set(documented.items()))
+    codes = document.root["components"]["schemas"]["Error"]["properties"]["error"]["properties"]
+    tap.ok(set(codes["code"]["enum"]) == set(served), "the document lists every code",
+           set(codes["code"]["enum"]) ^ set(served))
+    for method, path in sorted(document.operations()):
+        given = {int(s) for s in document.paths[path][method.lower()]["responses"]}
+        tap.ok(given <= set(served.values()) | {200, 201}, f"{method} {path}: statuses that exist",
+               given)
+
+
+def methods(tap, document, service):
+    """405 with Allow for what a path does not have, OPTIONS, and HEAD as GET without the body."""
+    for path in sorted(document.paths):
+        target = path.replace("{id}", NOBODY)
+        has = {m.upper() for m in document.paths[path]}
+        allowed = has | {"OPTIONS"} | ({"HEAD"} if "GET" in has else set())
+        for method in sorted({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"}
+                             - allowed):
+            status, fields, body = service.exchange(method, target)
+            error = json.loads(body)["error"] if body else {"code": "unsupported"}
+            tap.ok(status == 405 and listed(fields) == allowed and error["code"] == "unsupported",
+                   f"{method} {path}: 405, and Allow says what there is",
+                   (status, fields, body, allowed))
+        status, fields, body = service.exchange("OPTIONS", target)
+        tap.ok(status == 204 and listed(fields) == allowed and not body
+               and "Content-Length" not in fields, f"OPTIONS {path}: what there is",
+               (status, fields, body))
+        if path != "/healthz":
+            for method in ("OPTIONS", "BREW"):
+                status, fields, _ = service.exchange(method, target, token="wrong" * 8)
+                tap.ok(status == 401 and "Allow" not in fields,
+                       f"{method} {path}: nothing for strangers", (status, fields))
+        if "GET" in has:
+            seen, fields, body = service.exchange("GET", target)
+            status, head, nothing = service.exchange("HEAD", target)
+            same = path in ("/metrics", "/v1/status", "/v1/attestation")  # numbers that go on
+            tap.ok(status == seen and not nothing
+                   and head.get("Content-Type") == fields.get("Content-Type")
+                   and (same or int(head["Content-Length"]) == len(body)),
+                   f"HEAD {path}: as GET, without the body", (seen, status, head, fields))
+    status, fields, _ = service.exchange("OPTIONS", "/v1/nothing")
+    tap.ok(status == 404 and "Allow" not in fields, "OPTIONS of no path: 404", (status, fields))
+
+
+def listed(fields):
+    return set(fields.get("Allow", "").split(", "))
 
 
 def refusals(tap, ask, document):
@@ -230,8 +299,24 @@ def imports(ask):
     """The envelope itself is cli's to make (test/system/admin.py); here one that does not open."""
     offer = ask("an offer", "POST", "/v1/imports", 200, {**WISH, "name": "imported"})
     ask("name is taken", "POST", "/v1/imports", 409, WISH)
-    ask("does not open", "POST", "/v1/imports/{id}", 500,
-        {"enc": "0x" + "09" + 31 * "00", "ciphertext_b64": b64(bytes(160))}, offer["account"])
+    good = {"enc": "0x" + "09" + 31 * "00", "ciphertext_b64": b64(bytes(160))}
+    for name, status, field, body in (
+            ("does not open", 409, "ciphertext_b64", good),
+            ("a point of small order", 409, "enc", {**good, "enc": "0x" + "00" * 32}),
+            ("enc of 31 bytes", 400, "enc", {**good, "enc": "0x" + "09" * 31}),
+            ("enc that is no hex", 400, "enc", {**good, "enc": "0x" + "zz" * 32}),
+            ("no enc", 400, "enc", {"ciphertext_b64": good["ciphertext_b64"]}),
+            ("a ciphertext of 1 byte", 409, "ciphertext_b64", {**good, "ciphertext_b64": "AA=="}),
+            ("a ciphertext of 161 bytes", 413, "ciphertext_b64",
+             {**good, "ciphertext_b64": b64(bytes(161))}),
+            ("a ciphertext that is no base64", 400, "ciphertext_b64",
+             {**good, "ciphertext_b64": "?" * 200}),
+            ("a long ciphertext", 400, "ciphertext_b64", {**good, "ciphertext_b64": "A" * 600}),
+            ("no ciphertext", 400, "ciphertext_b64", {"enc": good["enc"]}),
+            ("a long nonce", 400, "nonce", {**good, "nonce": "0x" + "00" * 65})):
+        answer = ask(name, "POST", "/v1/imports/{id}", status, body, offer["account"])
+        ask.tap.ok(field in answer.get("error", {}).get("message", ""),
+                   f"import with {name}: the answer names {field}", answer)
     ask("of nothing", "POST", "/v1/imports/{id}", 404,
         {"enc": "0x" + "09" * 32, "ciphertext_b64": b64(bytes(160))})
 
@@ -246,6 +331,7 @@ def sealing(ask):
 def main():
     tap, document = Tap(), Document()
     routes(tap, document)
+    statuses(tap, document)
     node = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Node)
     threading.Thread(target=node.serve_forever, daemon=True).start()
     platform, service = AdminPlatform(), None
@@ -255,6 +341,7 @@ def main():
         ask = Asker(tap, document, service)
         service.wait_problem("not admitted")
         refusals(tap, ask, document)
+        methods(tap, document, service)
         administration(ask, service)
         accounts(ask)
         imports(ask)

@@ -150,19 +150,23 @@ class Service:
             return self.request("GET", "/healthz", token="")
         return None
 
-    def request(self, method, path, body=None, token=None, headers=None):
-        """Status and parsed body (text when it is no JSON)."""
+    def exchange(self, method, path, body=None, token=None, headers=None):
+        """Status, header fields and the bytes of the body."""
         connection = UnixHttp(self.real)
         fields = dict(headers or {})
         if token != "":
             fields["Authorization"] = "Bearer " + (token or self.token_file.read_text().strip())
         text = None if body is None else json.dumps(body)
-        connection.request(method, path, body=text, headers=fields)
-        response = connection.getresponse()
-        data = response.read().decode()
-        connection.close()
-        is_json = response.getheader("Content-Type", "").startswith("application/json")
-        return response.status, json.loads(data) if is_json else data
+        with contextlib.closing(connection):
+            connection.request(method, path, body=text, headers=fields)
+            response = connection.getresponse()
+            return response.status, response.headers, response.read()
+
+    def request(self, method, path, body=None, **options):
+        """Status and parsed body (text when it is no JSON)."""
+        status, fields, data = self.exchange(method, path, body, **options)
+        is_json = fields.get("Content-Type", "").startswith("application/json")
+        return status, json.loads(data) if is_json else data.decode()
 
     def own(self):
         return self.request("GET", "/v1/status")[1]["cloisterd"]

@@ -2,6 +2,7 @@
 // parent/rest*.h and parent/accounts.h: the REST interface over HTTP, with a fake enclave and a
 // fake node behind it. Refusals first of all.
 #include "base/must.h"
+#include "parent/accounts.h"
 #include "parent/rest_query.h"
 #include "parent/token.h"
 
@@ -26,6 +27,7 @@ static const struct {
     { "other scheme", "GET", "/v1/status", "Basic " TOKEN },
     { "no scheme", "GET", "/v1/status", TOKEN },
     { "accounts", "POST", "/v1/accounts", NULL },
+    { "unknown method", "DELETE", "/v1/accounts", NULL },
     { "unknown path", "GET", "/v1/secret", NULL },
 };
 
@@ -77,7 +79,10 @@ static const struct {
 } refusals[] = {
     { "path", "GET", "/v1/secret", "", "not_found", "path", 404 },
     { "path prefix", "GET", "/v1/statusx", "", "not_found", "path", 404 },
-    { "method", "DELETE", "/v1/accounts", "", "unsupported", "method", 400 },
+    { "method", "DELETE", "/v1/accounts", "", "unsupported", "Allow", 405 },
+    { "method of another path", "POST", "/v1/status", "{}", "unsupported", "method", 405 },
+    { "method in lower case", "get", "/v1/status", "", "unsupported", "method", 405 },
+    { "method before the id", "PUT", "/v1/accounts/xyz", "", "unsupported", "method", 405 },
     { "id", "GET", "/v1/accounts/xyz", "", "malformed", "32 lower-case", 400 },
     { "no account", "GET", "/v1/accounts/00000000000000000000000000000001", "", "not_found",
       "account", 404 },
@@ -241,6 +246,10 @@ static void errors_of_the_enclave(void **state)
     fake_enclave_start(&enclave, dir);
 }
 
+#define FULL_TX                                                            \
+    "\"tx\":{\"chainId\":31337,\"nonce\":0,\"gas\":21000,\"value\":\"1\"," \
+    "\"maxFeePerGas\":\"0x2\",\"maxPriorityFeePerGas\":1}"
+
 static void sign(void **state)
 {
     struct answer *account = post("/v1/accounts", ALICE, NULL), *answer;
@@ -249,10 +258,7 @@ static void sign(void **state)
     (void)state;
     (void)snprintf(target, sizeof(target), "/v1/accounts/%s/sign-transaction",
                    text_of(account, "account"));
-    answer = post(target,
-                  "{\"tx\":{\"chainId\":31337,\"nonce\":0,\"gas\":21000,\"value\":\"1\","
-                  "\"maxFeePerGas\":\"0x2\",\"maxPriorityFeePerGas\":1}}",
-                  NULL);
+    answer = post(target, "{" FULL_TX "}", NULL);
     assert_int_equal(answer->status, 200);
     assert_int_equal(strlen(text_of(answer, "hash")), 66);
     assert_non_null(json_get(answer->root, "audit"));
@@ -260,6 +266,74 @@ static void sign(void **state)
     atomic_store(&enclave.refuse, ERR_DENIED);
     expect_refusal("denied", post(target, "{\"tx\":{}}", NULL), 403, "denied", "words");
     free(account);
+}
+
+// Rows that do not hang together, as the owner of the store may make them from good ones.
+static const struct {
+    const char *name, *id, *keyset, *address;
+    bool no_record;
+    const char *words;
+    unsigned signs; // by the enclave, which cannot know
+} odd_rows[] = {
+    { "id", "00000000000000000000000000000009", NULL, NULL, false, "another one's", 0 },
+    { "keyset", NULL, "00000000000000000000000000000009", NULL, false, "another one's", 0 },
+    { "no record", NULL, NULL, NULL, true, "another one's", 0 },
+    { "address", NULL, NULL, "0xfB6916095ca1df60bB79Ce92cE3Ea74c37c5d359", false, "address", 1 },
+    { "no address", NULL, NULL, "", false, "address", 1 },
+};
+
+// Another keyset of the store, for rows that name it.
+static void add_keyset(char out[static ID_TEXT], const char *id)
+{
+    struct store_keyset keyset = { .name = "other",
+                                   .record = BYTES_LIT("r"),
+                                   .receipt = BYTES_LIT("q") };
+
+    (void)snprintf(keyset.id, sizeof(keyset.id), "%s", id);
+    (void)snprintf(out, ID_TEXT, "%s", id);
+    expect_ok("keyset", store_add_keyset(store, &keyset));
+}
+
+static void odd_row_is_refused(size_t i)
+{
+    AUTO(store_account_free) struct store_account row = { 0 };
+    AUTO(enclave_link_free_reply) struct enclave_link_reply reply = { 0 };
+    const struct accounts accounts = { store, connection, &config };
+    char request[128], target[128];
+
+    (void)snprintf(row.user, sizeof(row.user), "odd");
+    (void)snprintf(row.name, sizeof(row.name), "%s", odd_rows[i].name);
+    expect_ok("keyset", accounts_keyset(&accounts, BYTES_NONE, row.keyset));
+    (void)snprintf(request, sizeof(request), "{\"keyset\":\"%s\",\"unrestricted\":true}",
+                   row.keyset);
+    expect_ok("create", enclave_link_call(connection, &reply, "account.create", bytes_str(request),
+                                          deadline_in(10000)));
+    expect_ok("take", accounts_take(&accounts, &row, reply.result, BYTES_NONE));
+    if (odd_rows[i].id)
+        (void)snprintf(row.id, sizeof(row.id), "%s", odd_rows[i].id);
+    if (odd_rows[i].address)
+        (void)snprintf(row.address, sizeof(row.address), "%s", odd_rows[i].address);
+    if (odd_rows[i].no_record)
+        row.record = BYTES_LIT("none");
+    if (odd_rows[i].keyset)
+        add_keyset(row.keyset, odd_rows[i].keyset);
+    expect_ok("add", store_account_add(store, &row));
+    (void)snprintf(target, sizeof(target), "/v1/accounts/%s/sign-transaction", row.id);
+    atomic_store(&enclave.signs, 0);
+    expect_refusal(odd_rows[i].name, post(target, "{" FULL_TX "}", NULL), 500, "corrupt",
+                   odd_rows[i].words);
+    (void)snprintf(target, sizeof(target), "/v1/accounts/%s/send-transaction", row.id);
+    expect_refusal(odd_rows[i].name, post(target, "{" TX "}", "k"), 500, "corrupt",
+                   odd_rows[i].words);
+    assert_int_equal(atomic_load(&enclave.signs), 2 * odd_rows[i].signs);
+    assert_int_equal(node.raw_calls, 0);
+}
+
+static void odd_rows_are_refused(void **state)
+{
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(odd_rows); i++)
+        odd_row_is_refused(i);
 }
 
 static void send(void **state)
@@ -320,6 +394,7 @@ int main(void)
         REST_TEST(account_pages),
         REST_TEST(errors_of_the_enclave),
         REST_TEST(sign),
+        REST_TEST(odd_rows_are_refused),
         REST_TEST(send),
         REST_TEST(tokens),
     };

@@ -29,7 +29,7 @@ static const struct {
       400 },
     { "unknown field", "PUT", "/v1/manifest", "{\"colour\":1}", "malformed", "colour", 400 },
     { "none stored", "GET", "/v1/manifest", "", "not_found", "none yet", 404 },
-    { "POST a manifest", "POST", "/v1/manifest", "{}", "unsupported", "method", 400 },
+    { "POST a manifest", "POST", "/v1/manifest", "{}", "unsupported", "method", 405 },
     { "seal with fields", "POST", "/v1/seal", "{\"colour\":1}", "malformed", "colour", 400 },
     { "no approvals", "POST", "/v1/unseal", "{}", "malformed", "approvals_b64", 400 },
     { "disable nobody", "POST", NOBODY "/disable", "", "not_found", "account", 404 },
