@@ -279,7 +279,7 @@ static void import(const struct id *keyset)
         wr.len = 0;
         msg_write_import_finish(&wr, &sealed);
         assert_int_equal(vaulthost_call(&host, MSG_IMPORT_FINISH, wr_done(&wr)).verdict.code,
-                         damage ? ERR_CORRUPT : ERR_NONE);
+                         damage ? ERR_MISMATCH : ERR_NONE);
         cipher[0] ^= damage;
     }
 }
