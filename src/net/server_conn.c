@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <time.h>
 
 #define REQUEST_MS   10000
 #define IDLE_MS      75000
@@ -169,16 +170,11 @@ static void server_conn_advance(struct server_conn *conn)
         loop_rewatch(conn->watch, conn->state == STATE_HANDLE ? 0 : wire_wants(conn->wire));
 }
 
-static size_t server_conn_most(const struct server_conn *conn)
-{
-    // Chunks of a few bytes may take several times their content; half is enough for real clients.
-    return HTTP_HEAD_MAX + 2 * conn->host->options->request_max;
-}
-
 // The first block is every connection's own, further ones come out of what all share.
 static struct err server_conn_grow(struct server_conn *conn)
 {
-    size_t most = server_conn_most(conn);
+    // Chunks of a few bytes may take several times their content; half is enough for real clients.
+    size_t most = HTTP_HEAD_MAX + 2 * conn->host->options->request_max;
     size_t cap = conn->in_cap ? conn->in_cap * 2 : FIRST_BYTES;
     uint8_t *in;
 
@@ -298,10 +294,22 @@ static size_t server_conn_answer_cap(const struct server_response *response)
     return cap;
 }
 
+// RFC 9110 6.6.1: a server with a clock says when it answered.
+static void server_conn_write_date(struct wr *wr)
+{
+    time_t now = time(NULL);
+    struct tm tm;
+    char text[32];
+
+    (void)strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
+    http_write_field(wr, "Date", bytes_str(text));
+}
+
 static void server_conn_write_head(struct server_conn *conn, struct wr *wr,
                                    const struct server_response *response)
 {
     http_write_response(wr, response->status);
+    server_conn_write_date(wr);
     if (response->status != 204)
         http_write_field(wr, "Content-Type", bytes_str(response->content_type));
     http_write_fields(wr, response->field, response->fields);
@@ -346,9 +354,8 @@ void server_conn_handle(void *context, uint8_t *response_buffer)
     struct server_conn *conn = context;
     const struct server_options *options = conn->host->options;
     struct server_request request = { &conn->head, conn->body, options->context };
-    struct server_response response = { .status = 0 };
+    struct server_response response = { .body = wr_of(response_buffer, options->response_max) };
 
-    response.body = wr_of(response_buffer, options->response_max);
     options->handle(&request, &response);
     conn->close_after = !conn->head.keep_alive || conn->head.minor == 0;
     server_conn_answer(conn, &response);
@@ -371,12 +378,10 @@ void server_conn_resume(void *context)
 // Answers with an error of our own and gives the connection up.
 static void server_conn_refuse(struct server_conn *conn, unsigned status, struct err err)
 {
-    struct server_response response = { .status = status };
     uint8_t body[512];
-    struct jw jw;
+    struct server_response response = { .status = status, .body = WR_OF(body) };
+    struct jw jw = jw_of(&response.body);
 
-    response.body = WR_OF(body);
-    jw = jw_of(&response.body);
     jw_object(&jw);
     jw_object(jw_key(&jw, "error"));
     jw_cstring(jw_key(&jw, "code"), err_name(err.code));

@@ -3,6 +3,7 @@
 through a socket that records every byte, the tool `cloister`, and administrators."""
 
 import contextlib
+import email.utils
 import hashlib
 import http.client
 import json
@@ -11,8 +12,9 @@ import pathlib
 import socket
 import subprocess
 import threading
+import time
 
-from cloistertest import (ACCOUNT, CHAIN, CLI, DAEMON, EMU, Platform, REGION, ROLE, run, wait_for)
+from cloistertest import (ACCOUNT, CHAIN, CLI, DAEMON, EMU, PATIENCE_S, Platform, REGION, ROLE, run, wait_for)
 
 OTHER_ACCOUNT = "444455556666"
 
@@ -107,7 +109,7 @@ class UnixHttp(http.client.HTTPConnection):
     """http.client over a Unix socket."""
 
     def __init__(self, path):
-        super().__init__("localhost", timeout=60)
+        super().__init__("localhost", timeout=PATIENCE_S)
         self.path = str(path)
 
     def connect(self):
@@ -160,6 +162,9 @@ class Service:
         with contextlib.closing(connection):
             connection.request(method, path, body=text, headers=fields)
             response = connection.getresponse()
+            written = email.utils.parsedate_to_datetime(response.headers["Date"])
+            if abs(written.timestamp() - time.time()) > PATIENCE_S:
+                raise AssertionError(f"Date: {written}")
             return response.status, response.headers, response.read()
 
     def request(self, method, path, body=None, **options):
@@ -171,7 +176,7 @@ class Service:
     def own(self):
         return self.request("GET", "/v1/status")[1]["cloisterd"]
 
-    def wait_ready(self, seconds=60):
+    def wait_ready(self, seconds=PATIENCE_S):
         try:
             wait_for("READY", lambda: self.own()["ready"], seconds)
         except TimeoutError as error:
@@ -187,7 +192,7 @@ class Service:
     def stop(self):
         if self.process and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(PATIENCE_S)
         self.process = None
 
 

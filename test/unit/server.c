@@ -134,6 +134,9 @@ static void test_answers(void **state)
           "POST /c HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nhe\r\n3\r\nllo\r\n"
           "0\r\n\r\n",
           "POST /c hello" },
+        { "date", "GET /a HTTP/1.1\r\nHost: x\r\n\r\n", "\r\nDate: " },
+        { "date of a refusal", "GET\r\n\r\n", "\r\nDate: " },
+        { "date without a body", "GET /none HTTP/1.1\r\nHost: x\r\n\r\n", "\r\nDate: " },
         { "empty", "GET /none HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 204" },
         { "field", "GET /field HTTP/1.1\r\nHost: x\r\n\r\n", "X-Extra: yes\r\n" },
         { "overflow", "GET /huge HTTP/1.1\r\nHost: x\r\n\r\n", "HTTP/1.1 500" },
