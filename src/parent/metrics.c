@@ -21,9 +21,38 @@ struct metrics_route {
     uint64_t count, sum_ns;
 };
 
+enum metrics_kms {
+    KMS_SUCCESS,
+    KMS_THROTTLED,
+    KMS_FAILED,
+    KMS_DENIED,
+    KMS_UNREACHABLE,
+    KMS_OTHER,
+    KMS_OUTCOMES
+};
+
 struct metrics_method {
     char name[32];
     uint64_t code[ERR_CODES];
+    uint64_t kms[KMS_OUTCOMES]; // of methods that need AWS KMS
+    uint64_t count, sum_ns;
+};
+
+static const char *const metrics_outcomes[KMS_OUTCOMES] = {
+    [KMS_SUCCESS] = "success", [KMS_THROTTLED] = "throttled",     [KMS_FAILED] = "5xx",
+    [KMS_DENIED] = "denied",   [KMS_UNREACHABLE] = "unreachable", [KMS_OTHER] = "other",
+};
+
+// What AWS KMS names when it has nothing against the call itself ("Common errors" of its API
+// reference). The name stands first in the enclave's words (PROTOCOL.md section 1).
+static const struct {
+    const char *name;
+    enum metrics_kms outcome;
+} metrics_kms_names[] = {
+    { "ThrottlingException", KMS_THROTTLED }, { "LimitExceededException", KMS_THROTTLED },
+    { "KMSInternalException", KMS_FAILED },   { "DependencyTimeoutException", KMS_FAILED },
+    { "InternalFailure", KMS_FAILED },        { "ServiceUnavailable", KMS_FAILED },
+    { "UnknownError", KMS_FAILED }, // no answer of KMS's form
 };
 
 static const struct {
@@ -106,7 +135,20 @@ void metrics_request(const char *method, const char *path, unsigned status, uint
     must(pthread_mutex_unlock(&metrics_lock) == 0);
 }
 
-void metrics_call(const char *method, enum err_code code)
+static enum metrics_kms metrics_kms_outcome(enum err_code code, const char *words)
+{
+    if (code == ERR_NONE)
+        return KMS_SUCCESS;
+    if (code == ERR_UNREACHABLE || code == ERR_CLOSED || code == ERR_TIMEOUT ||
+        code == ERR_UNTRUSTED)
+        return KMS_UNREACHABLE;
+    for (size_t i = 0; code == ERR_KMS && i < ARRAY_LEN(metrics_kms_names); i++)
+        if (strncmp(words, metrics_kms_names[i].name, strlen(metrics_kms_names[i].name)) == 0)
+            return metrics_kms_names[i].outcome;
+    return code == ERR_KMS || code == ERR_EXPIRED ? KMS_DENIED : KMS_OTHER;
+}
+
+void metrics_call(const char *method, enum err_code code, const char *words, uint64_t ns)
 {
     size_t i = 0;
 
@@ -118,6 +160,9 @@ void metrics_call(const char *method, enum err_code code)
         (void)bytes_to_str(bytes_str(method), metrics_method[i].name,
                            sizeof(metrics_method[i].name));
     metrics_method[i].code[code < ERR_CODES ? code : ERR_INTERNAL]++;
+    metrics_method[i].kms[metrics_kms_outcome(code, words)]++;
+    metrics_method[i].count++;
+    metrics_method[i].sum_ns += ns;
     must(pthread_mutex_unlock(&metrics_lock) == 0);
 }
 
@@ -248,23 +293,35 @@ static void metrics_signatures(struct wr *wr, const struct metrics_method *metho
     }
 }
 
-// What cloisterd sees of AWS KMS: operations that need it, and those that KMS refused.
+// What cloisterd sees of AWS KMS: operations that need it, whose calls and retries are the
+// enclave's.
 static void metrics_kms(struct wr *wr)
 {
-    uint64_t all = 0, refused = 0;
-
-    for (size_t i = 0; i < METRICS_METHODS; i++) {
-        if (strncmp(metrics_method[i].name, "keyset.", 7) != 0)
-            continue;
-        for (int code = ERR_NONE; code < ERR_CODES; code++)
-            all += metrics_method[i].code[code];
-        refused += metrics_method[i].code[ERR_KMS];
-    }
     metrics_head(wr, "cloister_kms_operations_total", "counter",
-                 "Keysets created or opened, each with one KMS call or more.");
-    metrics_line(wr, "cloister_kms_operations_total", "", all);
-    metrics_head(wr, "cloister_kms_errors_total", "counter", "Those that AWS KMS refused.");
-    metrics_line(wr, "cloister_kms_errors_total", "", refused);
+                 "Keysets created or opened, each with one KMS call or more, by outcome.");
+    for (size_t i = 0; i < METRICS_METHODS; i++) {
+        const struct metrics_method *method = &metrics_method[i];
+
+        for (size_t o = 0; strncmp(method->name, "keyset.", 7) == 0 && o < KMS_OUTCOMES; o++) {
+            wr_str(wr, "cloister_kms_operations_total{operation=\"");
+            wr_str(wr, method->name);
+            metrics_end(wr, "\",outcome=\"", metrics_outcomes[o], method->kms[o]);
+        }
+    }
+}
+
+static void metrics_call_seconds(struct wr *wr)
+{
+    metrics_head(wr, "cloister_enclave_call_seconds", "summary",
+                 "Time of calls to the enclave; of keyset.*, with AWS KMS and the retries.");
+    for (size_t i = 0; i < METRICS_METHODS && metrics_method[i].name[0]; i++) {
+        wr_str(wr, "cloister_enclave_call_seconds_sum{method=\"");
+        wr_str(wr, metrics_method[i].name);
+        wr_str(wr, "\"} ");
+        metrics_seconds(wr, metrics_method[i].sum_ns);
+        wr_str(wr, "cloister_enclave_call_seconds_count{method=\"");
+        metrics_end(wr, metrics_method[i].name, "", metrics_method[i].count);
+    }
 }
 
 static void metrics_calls(struct wr *wr)
@@ -283,6 +340,7 @@ static void metrics_calls(struct wr *wr)
     }
     metrics_signatures(wr, sign);
     metrics_kms(wr);
+    metrics_call_seconds(wr);
 }
 
 static void metrics_gauges(struct wr *wr, const struct metrics_now *now)

@@ -35,6 +35,6 @@ struct metrics_now {
 void metrics_add(enum metrics_counter counter, uint64_t n);
 // A request that was answered: the route's own method and path (string literals; "other" for none).
 void metrics_request(const char *method, const char *path, unsigned status, uint64_t ns);
-// A call to the enclave and how it ended.
-void metrics_call(const char *method, enum err_code code);
+// A call to the enclave, how it ended with which words of the enclave (perhaps ""), and its time.
+void metrics_call(const char *method, enum err_code code, const char *words, uint64_t ns);
 void metrics_write(struct wr *wr, const struct metrics_now *now);

@@ -127,7 +127,7 @@ static void seal_and_unseal(void **state)
     assert_int_equal(strlen(text_of(answer, "boot")), 32);
     assert_non_null(json_get(answer->root, "seals"));
     free(answer);
-    for (int i = 0; i < 300; i++) {
+    for (int i = 0; i < 3000; i++) {
         answer = ask_all(&(struct ask) { "GET", "/healthz", "", NULL, NULL });
         if (answer->status == 503 && strcmp(text_of(answer, "phase"), "SEALED") == 0)
             break;
@@ -142,7 +142,7 @@ static void seal_and_unseal(void **state)
     assert_int_equal(answer->status, 200);
     assert_string_equal(text_of(answer, "phase"), "CONFIGURED");
     free(answer);
-    for (int i = 0; i < 300 && !atomic_load(&enclave.keyset_open); i++)
+    for (int i = 0; i < 3000 && !atomic_load(&enclave.keyset_open); i++)
         (void)poll(NULL, 0, 10);
     assert_true(atomic_load(&enclave.keyset_open));
 }
@@ -252,10 +252,29 @@ static struct client_response fetch(uint8_t *buf, size_t cap, const char *author
     struct client client;
 
     client_init(&client, &address, "127.0.0.1", NULL);
-    expect_ok("metrics", client_call(&client, &request, buf, cap, &response, deadline_in(5000)));
+    expect_ok("metrics", client_call(&client, &request, buf, cap, &response, deadline_in(60000)));
     client_done(&client);
     return response;
 }
+
+static const struct {
+    enum err_code code;
+    const char *words;
+} kms_ends[] = {
+    { ERR_NONE, "" },
+    { ERR_KMS, "ThrottlingException: Rate exceeded" },
+    { ERR_KMS, "KMSInternalException" },
+    { ERR_KMS, "UnknownError" },
+    { ERR_KMS, "AccessDeniedException: not authorized to perform kms:Decrypt" },
+    { ERR_KMS, "" },
+    { ERR_EXPIRED, "ExpiredTokenException: expired" },
+    { ERR_UNREACHABLE, "ThrottlingException" },
+    { ERR_CLOSED, "" },
+    { ERR_TIMEOUT, "" },
+    { ERR_UNTRUSTED, "TLS: the certificate does not verify" },
+    { ERR_DENIED, "ThrottlingException" },
+    { ERR_PHASE, "" },
+};
 
 static void metrics(void **state)
 {
@@ -268,7 +287,15 @@ static void metrics(void **state)
         "cloister_requests_total{method=\"GET\",route=\"/v1/status\",status=\"200\"} ",
         "cloister_requests_total{method=\"other\",route=\"other\",status=\"404\"} ",
         "cloister_request_seconds_bucket{method=\"GET\",route=\"/v1/status\",le=\"+Inf\"} ",
-        "cloister_kms_operations_total ",
+        "cloister_kms_operations_total{operation=\"keyset.create\",outcome=\"success\"} ",
+        "cloister_kms_operations_total{operation=\"keyset.test\",outcome=\"success\"} 1\n",
+        "cloister_kms_operations_total{operation=\"keyset.test\",outcome=\"throttled\"} 1\n",
+        "cloister_kms_operations_total{operation=\"keyset.test\",outcome=\"5xx\"} 2\n",
+        "cloister_kms_operations_total{operation=\"keyset.test\",outcome=\"denied\"} 3\n",
+        "cloister_kms_operations_total{operation=\"keyset.test\",outcome=\"unreachable\"} 4\n",
+        "cloister_kms_operations_total{operation=\"keyset.test\",outcome=\"other\"} 2\n",
+        "cloister_enclave_call_seconds_sum{method=\"keyset.test\"} 19.500000000\n",
+        "cloister_enclave_call_seconds_count{method=\"keyset.test\"} 13\n",
         "cloister_sends_total{status=\"sent\"} ",
         "cloister_relay_bytes_total{direction=\"to_enclave\"} ",
         "cloister_store_bytes ",
@@ -277,6 +304,8 @@ static void metrics(void **state)
     struct client_response response;
 
     (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(kms_ends); i++)
+        metrics_call("keyset.test", kms_ends[i].code, kms_ends[i].words, 1500000000);
     free(get("/v1/status"));
     free(get("/v1/nothing"));
     response = fetch(buf, sizeof(buf), "Bearer " TOKEN);
