@@ -3,6 +3,7 @@
 // the table, reads its options, runs it, and turns errors into one line on standard error and an
 // exit code. Reads no environment variable; takes no secret on the command line.
 #include "cli/commands.h"
+#include "cli/progress.h"
 #include "crypto/ecdsa.h"
 #include "crypto/openssl/libcrypto.h"
 
@@ -47,6 +48,7 @@ static int run(const struct commands_entry *command)
     libcrypto_random(seed, sizeof(seed));
     ecdsa_init(seed);
     out_start(&cli.out, args_has(&cli.args, "json"));
+    progress_set_quiet(cli.out.is_json);
     if (!err.code)
         err = command->run(&cli);
     rest_done(&cli.rest);

@@ -9,6 +9,13 @@
 #include <time.h>
 #include <unistd.h>
 
+static bool is_quiet, is_shown; // of the command's main thread, the only one that begins and ends
+
+void progress_set_quiet(bool quiet)
+{
+    is_quiet = quiet;
+}
+
 static void *progress_run(void *context)
 {
     struct progress *p = context;
@@ -34,11 +41,12 @@ static void *progress_run(void *context)
 void progress_begin(struct progress *progress, const char *what)
 {
     *progress = (struct progress) { .what = what };
-    if (isatty(STDERR_FILENO) != 1)
+    if (is_quiet || is_shown || isatty(STDERR_FILENO) != 1)
         return;
     must(pthread_mutex_init(&progress->lock, NULL) == 0);
     must(pthread_cond_init(&progress->wake, NULL) == 0);
     progress->running = pthread_create(&progress->thread, NULL, progress_run, progress) == 0;
+    is_shown = progress->running;
 }
 
 void progress_end(struct progress *progress)
@@ -50,7 +58,7 @@ void progress_end(struct progress *progress)
     must(pthread_cond_signal(&progress->wake) == 0);
     must(pthread_mutex_unlock(&progress->lock) == 0);
     must(pthread_join(progress->thread, NULL) == 0);
-    progress->running = false;
+    progress->running = is_shown = false;
     (void)pthread_mutex_destroy(&progress->lock);
     (void)pthread_cond_destroy(&progress->wake);
 }

@@ -6,6 +6,7 @@
 #include "base/ct.h"
 #include "base/fd.h"
 #include "base/must.h"
+#include "cli/progress.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -67,6 +68,7 @@ struct err rest_call(struct rest *rest, const struct rest_request *request,
     struct client_response response;
     struct client_request call = { request->method, request->target, field, 0, request->body };
     unsigned timeout_ms = request->timeout_ms ? request->timeout_ms : TIMEOUT_MS;
+    AUTO(progress_end) struct progress progress = { 0 };
     struct err err;
 
     rest->message[0] = 0;
@@ -81,6 +83,7 @@ struct err rest_call(struct rest *rest, const struct rest_request *request,
         field[call.fields++] = (struct http_field) { BYTES_LIT("Idempotency-Key"),
                                                      bytes_str(request->idempotency_key) };
     must(call.fields <= ARRAY_LEN(field));
+    progress_begin(&progress, "waiting for the service");
     err = client_call(&rest->client, &call, rest->answer, sizeof(rest->answer), &response,
                       deadline_in(timeout_ms));
     if (err.code == ERR_IO || err.code == ERR_NOT_FOUND || err.code == ERR_UNREACHABLE)
