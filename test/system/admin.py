@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 400
+# timeout: 600
 """Administrators, import and k of n through the whole service: cloisterd and `cloister`.
 
 What is admitted opens, what is not stays closed and is said; a seal wipes and only enough

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 240
+# timeout: 600
 """Attacks of the parent on the whole platform, each against one promise of SECURITY.md: a relay that
 leads elsewhere or plays old bytes again, host names that look right, parameters that would choose
 what attestation signs, records moved between accounts, deployments and keysets by whoever owns the
@@ -21,7 +21,7 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(__file__))
-from cloistertest import (CHAIN, CLI, DAEMON, PKI, Platform, Refused, Tap, canonical, b64,  # noqa: E402
+from cloistertest import (CHAIN, CLI, DAEMON, PATIENCE_S, PKI, Platform, Refused, Tap, canonical, b64,  # noqa: E402
                           run, tx, unb64, wait_for)
 from crash import Service  # noqa: E402
 
@@ -89,7 +89,7 @@ class Elsewhere:
             except OSError:
                 return
             try:
-                peer.settimeout(5)
+                peer.settimeout(PATIENCE_S)
                 self._talk(peer)
             except (OSError, ssl.SSLError):
                 pass
@@ -394,7 +394,7 @@ def swapped_in_store(tap, platform, foreign):
                                                               "unrestricted": True})
                 for name in ["bob", *names]}
         second = subprocess.run([str(DAEMON), "--config", str(service.conf)], capture_output=True,
-                                text=True, timeout=30, check=False)
+                                text=True, timeout=PATIENCE_S, check=False)
         tap.ok(second.returncode == 1, "a second daemon on the same store: ends with an error",
                second.stderr)
         service.stop()

@@ -30,6 +30,7 @@ ROLE = "arn:aws:iam::111122223333:role/cloister"
 REGION = "eu-west-1"
 ACCOUNT = "111122223333"
 CHAIN = 31337
+PATIENCE_S = 120  # for what must happen, on a machine that is slow and busy
 
 
 class Refused(Exception):
@@ -68,7 +69,7 @@ class Tap:
 
 def run(*args, check=True, **kwargs):
     """Runs a program and returns its standard output; the error text is part of the exception."""
-    result = subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=120,
+    result = subprocess.run([str(a) for a in args], capture_output=True, text=True, timeout=PATIENCE_S,
                             **kwargs)
     if check and result.returncode:
         raise RuntimeError(f"{args[0]} {args[1] if len(args) > 1 else ''}: exit "
@@ -76,7 +77,7 @@ def run(*args, check=True, **kwargs):
     return result.stdout if check else result
 
 
-def wait_for(what, test, seconds=30):
+def wait_for(what, test, seconds=PATIENCE_S):
     end = time.monotonic() + seconds
     while time.monotonic() < end:
         value = test()
@@ -91,7 +92,7 @@ class Control:
 
     def __init__(self, path):
         self.socket = socket.socket(socket.AF_UNIX)
-        self.socket.settimeout(30)
+        self.socket.settimeout(PATIENCE_S)
         self.socket.connect(str(path))
 
     def send(self, method, params=None, ident=None):
@@ -256,13 +257,13 @@ class Platform:
         url = (self.emu_dir / "imds.addr").read_text().strip()
         put = urllib.request.Request(url + "/latest/api/token", method="PUT",
                                      headers={"X-aws-ec2-metadata-token-ttl-seconds": "60"})
-        token = urllib.request.urlopen(put, timeout=5).read().decode()
+        token = urllib.request.urlopen(put, timeout=PATIENCE_S).read().decode()
         base = url + "/latest/meta-data/iam/security-credentials/"
         headers = {"X-aws-ec2-metadata-token": token}
 
         def get(path):
             request = urllib.request.Request(base + path, headers=headers)
-            return urllib.request.urlopen(request, timeout=5).read().decode()
+            return urllib.request.urlopen(request, timeout=PATIENCE_S).read().decode()
         c = json.loads(get(get("").split()[0]))
         return {"aws_access_key_id": c["AccessKeyId"], "aws_secret_access_key":
                 c["SecretAccessKey"], "aws_session_token": c["Token"],
@@ -302,7 +303,7 @@ class Platform:
         if self.emulator and self.emulator.poll() is None:
             self.emulator.send_signal(signal.SIGTERM)
             try:
-                self.emulator.wait(10)
+                self.emulator.wait(60)
             except subprocess.TimeoutExpired:
                 self.emulator.kill()
                 self.emulator.wait()

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 300
+# timeout: 600
 """Promise 10: whatever dies at whatever moment, nothing that was reported stored is lost, the same
 request gives the same account and the same transaction, and no two transactions share a nonce.
 
@@ -28,7 +28,7 @@ import time
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(__file__))
-from cloistertest import CHAIN, DAEMON, Platform, ROLE, Tap, wait_for  # noqa: E402
+from cloistertest import CHAIN, DAEMON, PATIENCE_S, Platform, ROLE, Tap, wait_for  # noqa: E402
 
 ANVIL = (pathlib.Path(__file__).resolve().parents[1] /
          "interop/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil")
@@ -87,7 +87,7 @@ class Node:
 
     def forward(self, body):
         request = urllib.request.Request(self.behind, body, {"Content-Type": "application/json"})
-        return urllib.request.urlopen(request, timeout=20).read()
+        return urllib.request.urlopen(request, timeout=PATIENCE_S).read()
 
     def fund(self, address):
         self.forward(json.dumps({"jsonrpc": "2.0", "id": 1, "method": "anvil_setBalance",
@@ -96,7 +96,7 @@ class Node:
     def stop(self):
         self.server.shutdown()
         self.anvil.terminate()
-        self.anvil.wait(20)
+        self.anvil.wait(PATIENCE_S)
 
 
 def rlp_items(data):
@@ -134,12 +134,12 @@ def nonce_of(raw):
 
 class UnixConnection(http.client.HTTPConnection):
     def __init__(self, path):
-        super().__init__("localhost", timeout=30)
+        super().__init__("localhost", timeout=PATIENCE_S)
         self.path = str(path)
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
-        self.sock.settimeout(30)
+        self.sock.settimeout(PATIENCE_S)
         self.sock.connect(self.path)
 
 
@@ -208,7 +208,7 @@ node = {self.node.url}
     def stop(self):
         if self.process and self.process.poll() is None:
             self.process.terminate()
-            self.process.wait(20)
+            self.process.wait(PATIENCE_S)
 
 
 # -- death at a system call --------------------------------------------------------------------------
@@ -273,7 +273,7 @@ class Reaper(threading.Thread):
 
     def finish(self):
         self.finished.set()
-        self.join(30)
+        self.join(PATIENCE_S)
 
 
 def killed_at(service, n, request):
@@ -281,7 +281,7 @@ def killed_at(service, n, request):
     None, and whether it died."""
     reaper = Reaper(service.process.pid, n)
     reaper.start()
-    reaper.attached.wait(10)
+    reaper.attached.wait(PATIENCE_S)
     answer = None
     reaper.armed.set()
     with contextlib.suppress(OSError, http.client.HTTPException, ValueError):
@@ -449,7 +449,7 @@ def random_deaths(tap, platform, service, node, rounds):
         service.ready()
     stop.set()
     for thread in clients:
-        thread.join(60)
+        thread.join(PATIENCE_S)
     for i in range(1, counter[0] + 1):
         books.settle_send(ident, f"random-{i}", i)
         if i % 3 == 0:

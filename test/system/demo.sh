@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 400
+# timeout: 600
 # The demo as a user sees it: it starts and signs, says that it is running already, every command
 # that it prints works, kill -9 of everything but the node loses no account, and it ends without
 # leaving a process.

@@ -17,7 +17,7 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(__file__))
-from cloistertest import (Platform, Reader, Tap, hkdf, tx, unb64, unseal_account,  # noqa: E402
+from cloistertest import (PATIENCE_S, Platform, Reader, Tap, hkdf, tx, unb64, unseal_account,  # noqa: E402
                          unseal_keyset, wait_for)
 
 PTRACE_SYSCALL, PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 24, 17, 0x4206, 0x4207
@@ -128,7 +128,7 @@ class Tracer(threading.Thread):
 
     def finish(self):
         self.stop_asked.set()
-        self.join(30)
+        self.join(PATIENCE_S)
 
 
 def traced(platform, vault, front):

@@ -14,7 +14,7 @@ import subprocess
 import sys
 
 sys.path.insert(0, os.path.dirname(__file__))
-from cloistertest import CLI, DAEMON, Platform, ROLE, Tap, run, wait_for  # noqa: E402
+from cloistertest import CLI, DAEMON, PATIENCE_S, Platform, ROLE, Tap, run, wait_for  # noqa: E402
 
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\b")
 
@@ -61,7 +61,7 @@ configuration = {config}
 
     def stop(self):
         self.process.terminate()
-        self.process.wait(20)
+        self.process.wait(PATIENCE_S)
         self.log.close()
 
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
-# timeout: 300
+# timeout: 600
 """Promise 17: one slow, half-open, flooding or garbage-sending peer does not delay the others, on
 the control plane, on the relay and on REST.
 
@@ -23,10 +23,10 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from cloistertest import DAEMON, Platform, Tap, wait_for  # noqa: E402
+from cloistertest import DAEMON, PATIENCE_S, Platform, Tap, wait_for  # noqa: E402
 from own_config import Daemon  # noqa: E402
 
-ROUNDS, CALLS, TRIES = 3, 60, 4
+ROUNDS, CALLS, TRIES = 3, 60, 8
 GARBAGE = bytes((i * 167 + 13) & 255 for i in range(4096))
 
 
@@ -280,16 +280,12 @@ def crowd(tap, name, path, call, server):
     oldest of them see the end, and a caller is served all the time."""
     pid, places = server
     before, held, slowest = descriptors(pid), [], 0
-    caller = dial(str(path))
-    call(caller)
+    caller = dial(str(path), PATIENCE_S)
+    alone = max(two_calls(path, call, caller) for _ in range(10))
     for i in range(10000):
-        held.append(dial(str(path), 10))
+        held.append(dial(str(path), PATIENCE_S))
         if i % 500 == 499:
-            began = time.monotonic()
-            call(caller)
-            with contextlib.closing(dial(str(path))) as other:
-                call(other)
-            slowest = max(slowest, time.monotonic() - began)
+            slowest = max(slowest, two_calls(path, call, caller))
     wait_for("all taken", lambda: sum(ended(s) for s in held) >= 10000 - places)
     now = descriptors(pid)
     gone = sum(ended(s) for s in held)
@@ -300,11 +296,21 @@ def crowd(tap, name, path, call, server):
     kept = [i for i, s in enumerate(held) if not ended(s)]
     tap.ok(kept[0] >= 10000 - places - places // 2, f"{name}: the oldest ones were closed",
            f"number {kept[0]} of 10000 is still held")
-    tap.ok(slowest < 2, f"{name}: two others were served meanwhile, within {slowest * 1000:.0f} ms")
+    tap.ok(slowest < 2 + 20 * alone, f"{name}: two others were served meanwhile, within "
+           f"{slowest * 1000:.0f} ms ({alone * 1000:.0f} ms before)")
     call(caller)
     for s in held:
         s.close()
     wait_for("descriptors", lambda: descriptors(pid) <= before + 8)
+
+
+def two_calls(path, call, caller):
+    """Seconds for a call on a connection that is kept and one on a new connection."""
+    began = time.monotonic()
+    call(caller)
+    with contextlib.closing(dial(str(path), PATIENCE_S)) as other:
+        call(other)
+    return time.monotonic() - began
 
 
 def ended(s):
@@ -337,7 +343,7 @@ def busy(tap, path, token):
     when to come again; the 160 get their answers."""
     request = get("/v1/attestation", token)
     for _ in range(5):
-        callers = [dial(str(path), 30) for _ in range(600)]
+        callers = [dial(str(path), PATIENCE_S) for _ in range(600)]
         for s in callers:
             s.sendall(request)
         answers = [s.recv(65536) for s in callers]
@@ -395,7 +401,7 @@ relay = kms.eu-west-1.amazonaws.com tcp://127.0.0.1:{port}
     def stop(self):
         for process in (self.daemon, self.server):
             process.terminate()
-            process.wait(20)
+            process.wait(PATIENCE_S)
 
 
 def main():

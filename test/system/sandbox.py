@@ -15,7 +15,7 @@ import sys
 import time
 
 sys.path.insert(0, os.path.dirname(__file__))
-from cloistertest import Platform, Tap, wait_for  # noqa: E402
+from cloistertest import PATIENCE_S, Platform, Tap, wait_for  # noqa: E402
 
 PTRACE_GETREGS, PTRACE_SETREGS, PTRACE_SYSCALL, PTRACE_SEIZE, PTRACE_INTERRUPT = (
     12, 13, 24, 0x4206, 0x4207)
@@ -77,7 +77,7 @@ def inject(pid, number, arguments, wake):
     for task in threads(pid):
         ptrace(PTRACE_SEIZE, task, PTRACE_O_TRACESYSGOOD)
         ptrace(PTRACE_INTERRUPT, task)
-    end = time.monotonic() + 20
+    end = time.monotonic() + PATIENCE_S
     done = False
     while time.monotonic() < end:
         task, status = os.waitpid(-1, WALL | os.WNOHANG)

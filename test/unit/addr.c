@@ -248,7 +248,7 @@ static void unix_full(void **state)
     while (n < ARRAY_LEN(held) && !err.code)
         err = addr_dial(&held[n++], &addr, deadline_in(200));
     expect_err("full", err, ERR_TIMEOUT, NULL);
-    assert_true(deadline_now_ms() - before < 2000);
+    assert_true(deadline_now_ms() - before < 30000);
     for (size_t i = 0; i < n; i++)
         fd_close(&held[i]);
     assert_int_equal(unlink(addr.host), 0);

@@ -132,7 +132,7 @@ static void silence(void **state)
                client_call(&client, &request, buf, sizeof(buf), &response, deadline_in(100)),
                ERR_TIMEOUT, NULL);
     play_stop();
-    assert_true(deadline_now_ms() - before < 2000);
+    assert_true(deadline_now_ms() - before < 20000);
     expect_err("nobody listens", call(&client, "GET", ""), ERR_UNREACHABLE, NULL);
     client_init(&client, &address, "host\r\nX: y", NULL);
     play_start(&step, 0, NULL);

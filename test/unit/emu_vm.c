@@ -21,7 +21,7 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 
-#define WAIT_MS 5000
+#define WAIT_MS 30000
 
 static struct vm *vm;
 static char self[DISK_PATH_MAX];
@@ -193,7 +193,7 @@ static void ends(void **state)
     (void)state;
     assert_false(vm_has_ended(vm, &status));
     expect_ok("ask", ask('x', text));
-    for (int i = 0; i < 100 && !vm_has_ended(vm, &status); i++)
+    for (int i = 0; i < WAIT_MS / 20 && !vm_has_ended(vm, &status); i++)
         (void)poll(NULL, 0, 20);
     assert_true(vm_has_ended(vm, &status));
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
@@ -223,7 +223,7 @@ static void cannot_start(void **state)
     (void)state;
     expect_ok("module", nsmdev_new(&nsm, &options));
     expect_ok("start", vm_start(&vm, &vm_options, nsm));
-    for (int i = 0; i < 100 && !vm_has_ended(vm, &status); i++)
+    for (int i = 0; i < WAIT_MS / 20 && !vm_has_ended(vm, &status); i++)
         (void)poll(NULL, 0, 20);
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 127);
 }

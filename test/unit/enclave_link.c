@@ -31,7 +31,7 @@ static struct bytes canonical;
 
 static void wait_up(bool up)
 {
-    for (int i = 0; i < 400 && enclave_link_is_up(connection) != up; i++)
+    for (int i = 0; i < 3000 && enclave_link_is_up(connection) != up; i++)
         (void)poll(NULL, 0, 10);
     assert_int_equal(enclave_link_is_up(connection), up);
 }
@@ -66,7 +66,7 @@ static int tear_down(void **state)
 
 static struct err call(struct enclave_link_reply *reply, const char *method, const char *params)
 {
-    return enclave_link_call(connection, reply, method, bytes_str(params), deadline_in(500));
+    return enclave_link_call(connection, reply, method, bytes_str(params), deadline_in(30000));
 }
 
 static void a_call(void **state)
@@ -102,7 +102,7 @@ static void *call_attestation(void *context)
 
     (void)snprintf(params, sizeof(params), "{\"nonce\":\"%s\"}", caller->nonce);
     err =
-        enclave_link_call(connection, &reply, "attestation", bytes_str(params), deadline_in(3000));
+        enclave_link_call(connection, &reply, "attestation", bytes_str(params), deadline_in(30000));
     caller->right =
         !err.code &&
         bytes_equal_str(json_string(json_get(reply.result, "document_b64")), caller->nonce);
@@ -133,7 +133,9 @@ static void silence(void **state)
 
     (void)state;
     atomic_store(&enclave.mode, FAKE_SILENT);
-    expect_err("silent", call(&reply, "status", ""), ERR_TIMEOUT, NULL);
+    expect_err("silent",
+               enclave_link_call(connection, &reply, "status", BYTES_NONE, deadline_in(300)),
+               ERR_TIMEOUT, NULL);
     atomic_store(&enclave.mode, FAKE_NORMAL);
     expect_ok("after it", call(&reply, "status", ""));
 }
@@ -184,7 +186,7 @@ static struct supervise *supervise_it(void)
 
 static void wait_ready(struct supervise *s, bool ready, struct supervise_view *view)
 {
-    for (int i = 0; i < 600; i++) {
+    for (int i = 0; i < 3000; i++) {
         supervise_look(s, view);
         if (view->ready == ready && (ready || view->problem[0]))
             return;
@@ -209,7 +211,7 @@ static void to_ready(void **state)
     assert_true(keyset.receipt.n > 0);
     // The front was restarted: no credentials any more. Then the whole enclave.
     atomic_store(&enclave.credentials, false);
-    for (int i = 0; i < 600 && !atomic_load(&enclave.credentials); i++)
+    for (int i = 0; i < 3000 && !atomic_load(&enclave.credentials); i++)
         (void)poll(NULL, 0, 10);
     assert_int_equal(atomic_load(&enclave.handed_over), 2);
     fake_enclave_stop(&enclave);
@@ -242,7 +244,7 @@ static void ready_without_credentials(void **state)
     wait_ready(s, true, &view);
     fake_http_stop(&imds);
     atomic_store(&enclave.credentials, false);
-    for (int i = 0; i < 600 && !view.problem[0]; i++) {
+    for (int i = 0; i < 3000 && !view.problem[0]; i++) {
         (void)poll(NULL, 0, 10);
         supervise_look(s, &view);
     }

@@ -180,7 +180,7 @@ static void test_peer_that_does_not_read_is_paused(void **state)
     (void)state;
     for (int i = 0; i < 200; i++)
         client_send(slow, "{\"id\":1,\"method\":\"attestation\"}");
-    while (!fd_wait(fixture.vault, POLLIN, deadline_in(100)).code) {
+    while (!fd_wait(fixture.vault, POLLIN, deadline_in(1000)).code) {
         msg = vault_expect(MSG_ATTESTATION);
         vault_answer(&msg, ERR_NONE, BYTES_OF(document));
         asked++;
@@ -230,13 +230,13 @@ static void test_memory_is_bounded(void **state)
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(fd); i++) {
         fd[i] = client_dial();
-        assert_int_equal(fd_write_all(fd[i], BYTES_OF(head), deadline_in(5000)).code, 0);
-        assert_int_equal(fd_write_all(fd[i], BYTES_OF(part), deadline_in(5000)).code, 0);
+        assert_int_equal(fd_write_all(fd[i], BYTES_OF(head), deadline_in(WAIT_MS)).code, 0);
+        assert_int_equal(fd_write_all(fd[i], BYTES_OF(part), deadline_in(WAIT_MS)).code, 0);
         (void)poll(NULL, 0, 1);
     }
     client_send(other, "{\"method\":\"hello\"}");
     client_expect(other, "\"protocol\":1");
-    assert_int_equal(fd_wait(fd[0], POLLIN, deadline_in(1000)).code, 0);
+    assert_int_equal(fd_wait(fd[0], POLLIN, deadline_in(WAIT_MS)).code, 0);
     assert_true(read(fd[0], &byte, 1) <= 0);
     assert_int_equal(fd_wait(fd[79], POLLIN, deadline_in(10)).code, ERR_TIMEOUT);
     for (size_t i = 0; i < ARRAY_LEN(fd); i++)

@@ -40,7 +40,7 @@
     "arn:aws:kms:us-west-2:111122223333:key/22222222-1234-1234-1234-123456789012"
 #define FIXTURE_THIRD_ARN \
     "arn:aws:kms:eu-west-1:111122223333:key/33333333-1234-1234-1234-123456789012"
-#define WAIT_MS 5000
+#define WAIT_MS 30000
 
 struct fixture {
     pthread_t thread;

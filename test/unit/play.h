@@ -15,7 +15,7 @@
 
 #include "expect.h"
 
-#define WAIT_MS 5000
+#define WAIT_MS 30000
 
 // What the server does with its next request.
 struct step {

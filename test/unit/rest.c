@@ -241,7 +241,8 @@ static void errors_of_the_enclave(void **state)
                        "words of the enclave");
     }
     fake_enclave_stop(&enclave);
-    (void)poll(NULL, 0, 100);
+    for (int i = 0; i < 3000 && enclave_link_is_up(connection); i++)
+        (void)poll(NULL, 0, 10);
     expect_refusal("gone", post("/v1/accounts", ALICE, NULL), 502, "unreachable", "enclave");
     fake_enclave_start(&enclave, dir);
 }
@@ -307,7 +308,7 @@ static void odd_row_is_refused(size_t i)
     (void)snprintf(request, sizeof(request), "{\"keyset\":\"%s\",\"unrestricted\":true}",
                    row.keyset);
     expect_ok("create", enclave_link_call(connection, &reply, "account.create", bytes_str(request),
-                                          deadline_in(10000)));
+                                          deadline_in(60000)));
     expect_ok("take", accounts_take(&accounts, &row, reply.result, BYTES_NONE));
     if (odd_rows[i].id)
         (void)snprintf(row.id, sizeof(row.id), "%s", odd_rows[i].id);

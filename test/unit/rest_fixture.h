@@ -87,7 +87,7 @@ static int set_up(void **state)
     start_parts();
     must(!addr_listen(&fd, &any, &address).code);
     must(!server_start(&server, fd, &options).code);
-    for (int i = 0; i < 500 && !view.ready; i++) {
+    for (int i = 0; i < 3000 && !view.ready; i++) {
         supervise_look(supervise, &view);
         (void)poll(NULL, 0, 10);
     }
@@ -130,7 +130,7 @@ static struct answer *ask_all(const struct ask *ask)
     must(out);
     client_init(&client, &address, "127.0.0.1", NULL);
     expect_ok(ask->target, client_call(&client, &request, out->buf, sizeof(out->buf), &response,
-                                       deadline_in(10000)));
+                                       deadline_in(60000)));
     out->status = response.head.status;
     out->retry_after = http_field_get(&response.head, "Retry-After").p != NULL;
     expect_ok(ask->target, json_parse(&out->root, out->nodes, 1024,

@@ -168,7 +168,9 @@ static void broken_peers(void **state)
         expect_ok("bytes", fd_write_all(pair[1], bytes_str(cases[i].bytes), deadline_in(1000)));
         if (cases[i].closes)
             (void)shutdown(pair[1], SHUT_WR);
-        expect_err(cases[i].name, stream_connect(&stream, pair[0], &peer, deadline_in(100)),
+        expect_err(cases[i].name,
+                   stream_connect(&stream, pair[0], &peer,
+                                  deadline_in(cases[i].code == ERR_TIMEOUT ? 100 : 30000)),
                    cases[i].code, NULL);
         assert_null(stream);
         fd_close(&pair[1]);
@@ -199,14 +201,14 @@ static void flood(void **state)
     int pair[2];
 
     (void)state;
-    (void)alarm(20);
+    (void)alarm(100);
     expect_ok("client", tls_client_new(&tls, &pki.root, 1));
     peer.context = tls;
     assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
     assert_int_equal(pthread_create(&thread, NULL, flood_main, &pair[1]), 0);
     expect_err("flood", stream_connect(&stream, pair[0], &peer, deadline_in(200)), ERR_TIMEOUT,
                NULL);
-    assert_true(deadline_now_ms() - before < 3000);
+    assert_true(deadline_now_ms() - before < 30000);
     assert_int_equal(pthread_join(thread, NULL), 0);
     fd_close(&pair[1]);
     (void)alarm(0);
