@@ -15,6 +15,31 @@ SPDX = '// SPDX-License-Identifier: Apache-2.0\n'
 PROTOCOL = '## 1. Control\n\n| method | phases |\n|---|---|\n| `hello` | any |\n| `key.open` | any |\n'
 
 
+MESSAGES = ('## 2. Vault\n\n| type | name |\n|---|---|\n| 1 | STATUS |\n| 2 | SEAL |\n')
+# Every name of every row of BANNED that has several, each in a component where it is banned.
+EVERYWHERE = ('strcpy', 'strncpy', 'strcat', 'strncat', 'stpcpy', 'stpncpy', 'gets', 'strtok', 'sprintf',
+              'vsprintf', 'atoi', 'atol', 'atoll', 'atof', 'getenv', 'secure_getenv', 'setenv', 'putenv',
+              'rand', 'srand', 'random', 'srandom', 'drand48', 'rand_r', 'alloca', 'system', 'popen',
+              'wordexp')
+IN_THE_VAULT = ('malloc', 'calloc', 'realloc', 'reallocarray', 'free', 'strdup', 'strndup',
+                'aligned_alloc', 'posix_memalign', 'printf', 'fprintf', 'snprintf', 'vdprintf', 'syslog',
+                'vsyslog', 'perror', 'memcmp')
+
+
+def each_call(path, names):
+    """A case: one call of each of the names, each to be found."""
+    calls = function('void a(void)', ''.join(f'    {name}(0);\n' for name in names))
+    return {path: calls}, tuple(f'{path}:{number}: banned: {name}:'
+                                for number, name in enumerate(names, 6))
+
+
+def lines_of_code(path, n):
+    """n lines of code in files that are short enough."""
+    return {f'{path}/a_{i}.h': SPDX + '#pragma once\n' + ''.join(
+        f'extern int a_{i}_{k};\n' for k in range(min(490, n - i * 491) - 1 if n > i * 491 else 0))
+        for i in range(n // 491 + 1)}
+
+
 def function(head, body):
     return f'{SPDX}{head};\n\n{head}\n{{\n{body}}}\n'
 
@@ -26,7 +51,7 @@ def deep(levels):
     return out + '    ' * (levels + 1) + 'n++;\n    return n;\n'
 
 
-# name, {file: content}, the messages that must come (each the start of a line)
+# name, {file: content}, the messages that must come (each the start of a line), further arguments
 CASES = (
     ('a clean tree', {}, ()),
     ('base includes net', {'src/base/up.c': SPDX + '#include "net/ask.h"\n'},
@@ -69,6 +94,20 @@ CASES = (
      ('src/net/a.c:2: foreign header: assert.h', 'src/net/a.c:7: banned: assert')),
     ('alloca', {'src/net/a.c': function('void *a(void)', '    return alloca(9);\n')},
      ('src/net/a.c:6: banned: alloca',)),
+    ('each banned call', *each_call('src/net/a.c', EVERYWHERE)),
+    ('each call that the vault may not make', *each_call('src/vault/a.c', IN_THE_VAULT)),
+    ('calls of other names', {'src/vault/a.c': function(
+        'void a(void)', '    my_system(0);\n    wr->free(0);\n    a.rand(0);\n    freely(0);\n')}, ()),
+    ('a banned call in a comment and in a string', {'src/net/a.c': function(
+        'char *a(void)', '    // strcpy(a, b)\n    return "system(1)";\n')}, ()),
+    ('memcmp in crypto', {'src/crypto/a.c': function('int a(char *b)', '    return memcmp(b, b, 1);\n')},
+     ('src/crypto/a.c:6: banned: memcmp',)),
+    ('a struct behind a typedef', {'src/net/a.h': SPDX + '#pragma once\ntypedef struct a { int b; } a_t;\n'},
+     ('src/net/a.h:3: banned: typedef struct',)),
+    ('an enum behind a typedef', {'src/net/a.h': SPDX + '#pragma once\ntypedef enum { A_B } a_t;\n'},
+     ('src/net/a.h:3: banned: typedef enum',)),
+    ('a function type behind a typedef',
+     {'src/net/a.h': SPDX + '#pragma once\ntypedef void (*a_call)(struct a *a);\n'}, ()),
     ('goto', {'src/net/a.c': function('void a(void)', '    goto out;\nout:;\n')},
      ('src/net/a.c:6: banned: goto',)),
     ('malloc in the vault', {'src/vault/a.c': function('void *a(void)', '    return malloc(9);\n')},
@@ -91,6 +130,14 @@ CASES = (
      ('src/eth/a.c:2: foreign header:',)),
     ('SQLite in front', {'src/front/a.c': SPDX + '#include <sqlite3.h>\n'},
      ('src/front/a.c:2: foreign header:',)),
+    ('nettle outside the tests', {'src/base/a.c': SPDX + '#include <nettle/sha2.h>\n'},
+     ('src/base/a.c:2: foreign header:',)),
+    ('OpenSSL where it may be', {'src/crypto/openssl/a.h': SPDX + '#pragma once\n#include <openssl/evp.h>\n'},
+     ()),
+    ('too much trusted code', lines_of_code('src/vault', 9100), ('src:1: budget: base crypto',)),
+    ('too much code of net and front', lines_of_code('src/net', 6100), ('src:1: budget: net front',)),
+    ('as much code outside', lines_of_code('src/cli', 9100), ()),
+    ('no build', {}, ('tools/tidy:1: prefix: no build in elsewhere',), '--build', 'elsewhere'),
     ('a symbol without its prefix', {'src/base/a.c': function('void b(void)', '')},
      ('src/base/a.c:1: prefix: symbol b ',)),
     ('a symbol with its prefix', {'src/base/a.c': function('void a_b(void)', '')}, ()),
@@ -106,6 +153,15 @@ CASES = (
     ('a method that the code does not have',
      {'PROTOCOL.md': PROTOCOL, 'src/front/a.c': SPDX + 'int a[] = {\n    { "hello", PHASE },\n};\n'},
      ('PROTOCOL.md:6: protocol: key.open',)),
+    ('a message that PROTOCOL.md does not have',
+     {'PROTOCOL.md': MESSAGES, 'src/vault/a.c': SPDX + 'int a[] = {\n    { MSG_STATUS, 1 },\n'
+      '    { MSG_SEAL, 1 },\n    { MSG_GIVE, 1 },\n};\n'},
+     ('src/vault/a.c:5: protocol: GIVE',)),
+    ('a message that the code does not have',
+     {'PROTOCOL.md': MESSAGES, 'src/vault/a.c': SPDX + 'int a[] = {\n    { MSG_STATUS, 1 },\n};\n'},
+     ('PROTOCOL.md:6: protocol: SEAL',)),
+    ('code without its table', {'PROTOCOL.md': PROTOCOL, 'src/front/a.c': SPDX + 'int a;\n'},
+     ('PROTOCOL.md:1: protocol: no table of section 1. in src/front',)),
 )
 
 
@@ -135,13 +191,13 @@ def compile_all(root):
         json.dump(entries, f)
 
 
-def verdict(files, expected):
+def verdict(files, expected, *arguments):
     """What is wrong with tidy's answer; empty when it is right."""
     with tempfile.TemporaryDirectory() as folder:
         root = os.path.join(os.path.realpath(folder), 'tree')
         plant(root, files)
         compile_all(root)
-        done = subprocess.run([TIDY, root], text=True, capture_output=True)
+        done = subprocess.run([TIDY, root, *arguments], text=True, capture_output=True)
     lines = done.stdout.splitlines()[:-1]
     wrong = [f'not found: {e}' for e in expected if not any(line.startswith(e) for line in lines)]
     wrong += [f'also found: {line}' for line in lines
@@ -154,8 +210,8 @@ def verdict(files, expected):
 def main():
     failures = 0
     print(f'1..{len(CASES)}')
-    for number, (name, files, expected) in enumerate(CASES, 1):
-        wrong = verdict(files, expected)
+    for number, (name, files, expected, *arguments) in enumerate(CASES, 1):
+        wrong = verdict(files, expected, *arguments)
         failures += bool(wrong)
         name = name.replace('#', 'directive ')
         print(f'{"not " if wrong else ""}ok {number} - {name}', flush=True)
