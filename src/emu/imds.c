@@ -28,21 +28,32 @@ static unsigned imds_token(const struct imds *imds, const struct server_request 
 static unsigned imds_get(const struct imds *imds, const struct server_request *request,
                          struct server_response *response);
 
+// RFC 9110 15.5.6: with what the path does take.
+static void imds_refuse_method(struct server_response *response, bool is_token)
+{
+    response->status = 405;
+    response->field[response->fields++] =
+        (struct http_field) { BYTES_LIT("Allow"),
+                              is_token ? BYTES_LIT("PUT") : BYTES_LIT("GET, HEAD") };
+}
+
 void imds_handle(const struct server_request *request, struct server_response *response)
 {
     const struct imds *imds = request->context;
     const struct http_head *head = request->head;
+    bool is_token = bytes_equal_str(head->target, TOKEN_PATH);
 
     response->content_type = "text/plain";
     // A proxy on the instance must not hand out tokens (the reason for this rule of IMDSv2).
     if (http_field_get(head, "X-Forwarded-For").p)
         response->status = 403;
-    else if (bytes_equal_str(head->method, "PUT") && bytes_equal_str(head->target, TOKEN_PATH))
+    else if (bytes_equal_str(head->method, "PUT") && is_token)
         response->status = imds_token(imds, request, response);
-    else if (bytes_equal_str(head->method, "GET"))
+    else if (!is_token &&
+             (bytes_equal_str(head->method, "GET") || bytes_equal_str(head->method, "HEAD")))
         response->status = imds_get(imds, request, response);
     else
-        response->status = 405;
+        imds_refuse_method(response, is_token);
     if (response->status != 200)
         journal("imds refused: %u", response->status);
 }

@@ -103,6 +103,9 @@ static void refuses(void **state)
           "X-aws-ec2-metadata-token-ttl-seconds: 21601\r\n\r\n" },
         { "through a proxy", 403,
           "PUT /latest/api/token HTTP/1.1\r\nHost: h\r\nX-Forwarded-For: 1.2.3.4\r\n" TTL "\r\n" },
+        { "GET of the token", 405, "GET /latest/api/token HTTP/1.1\r\nHost: h\r\n" TTL "\r\n" },
+        { "PUT of the list", 405, "PUT " LIST " HTTP/1.1\r\nHost: h\r\n" TTL "\r\n" },
+        { "HEAD without a token", 401, "HEAD " LIST " HTTP/1.1\r\nHost: h\r\n\r\n" },
         { "POST", 405, "POST /latest/api/token HTTP/1.1\r\nHost: h\r\n" TTL "\r\n" },
     };
     struct bytes body;
