@@ -37,7 +37,7 @@ static FALLIBLE compose(struct cli *cli)
     struct wr wr = WR_OF(text);
     struct jw jw = jw_of(&wr);
 
-    if (!args_has(&cli->args, "to"))
+    if (!args_has(&cli->args, "to") || !args_has(&cli->args, "value"))
         return CLI_USAGE_ERROR(cli, "say what to send: --tx FILE, or --to and --value");
     jw_object(&jw);
     for (size_t i = 0; i < ARRAY_LEN(fields); i++) {

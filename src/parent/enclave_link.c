@@ -163,7 +163,7 @@ struct err enclave_link_call(struct enclave_link *link, struct enclave_link_repl
                              const char *method, struct bytes params, struct deadline until)
 {
     struct enclave_link_wait wait = { .reply = reply };
-    int64_t begun_ms = deadline_now_ms();
+    uint64_t begun_ns = metrics_clock_ns();
     struct err err;
 
     *reply = (struct enclave_link_reply) { 0 };
@@ -172,8 +172,7 @@ struct err enclave_link_call(struct enclave_link *link, struct enclave_link_repl
         err = enclave_link_write(link, &wait, method, params, until);
         err = enclave_link_await(link, &wait, err, until);
     }
-    metrics_call(method, err.code, reply->detail.text,
-                 (uint64_t)(deadline_now_ms() - begun_ms) * 1000000U);
+    metrics_call(method, err.code, reply->detail.text, metrics_clock_ns() - begun_ns);
     return err;
 }
 

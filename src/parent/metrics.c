@@ -8,6 +8,7 @@
 
 #include <pthread.h>
 #include <string.h>
+#include <time.h>
 
 #define METRICS_ROUTES   64U
 #define METRICS_METHODS  32U
@@ -94,6 +95,14 @@ static pthread_mutex_t metrics_lock = PTHREAD_MUTEX_INITIALIZER;
 static uint64_t metrics_count[METRICS_COUNTERS];
 static struct metrics_route metrics_route[METRICS_ROUTES];
 static struct metrics_method metrics_method[METRICS_METHODS];
+
+uint64_t metrics_clock_ns(void)
+{
+    struct timespec now = { 0 };
+
+    must(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
+    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
+}
 
 void metrics_add(enum metrics_counter counter, uint64_t n)
 {

@@ -32,6 +32,8 @@ struct metrics_now {
     uint64_t manifest_serial; // 0: none
 };
 
+// Monotonic nanoseconds, for the times below.
+uint64_t metrics_clock_ns(void);
 void metrics_add(enum metrics_counter counter, uint64_t n);
 // A request that was answered: the route's own method and path (string literals; "other" for none).
 void metrics_request(const char *method, const char *path, unsigned status, uint64_t ns);

@@ -20,7 +20,6 @@
 
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 
 #define REST_NODES_MAX 16384U
 #define REST_QUERY_MAX 3
@@ -74,14 +73,6 @@ static const unsigned rest_statuses[ERR_CODES] = {
 static struct err rest_serve(struct rest_call *call, const struct rest_route **route);
 static void rest_answer_error(struct rest_call *call, struct err err);
 
-static uint64_t rest_clock_ns(void)
-{
-    struct timespec now = { 0 };
-
-    must(clock_gettime(CLOCK_MONOTONIC, &now) == 0);
-    return (uint64_t)now.tv_sec * 1000000000U + (uint64_t)now.tv_nsec;
-}
-
 void rest_handle(const struct server_request *request, struct server_response *response)
 {
     struct rest_call call = { .rest = request->context,
@@ -90,7 +81,7 @@ void rest_handle(const struct server_request *request, struct server_response *r
                               .jw = jw_of(&response->body),
                               .status = 200 };
     const struct rest_route *route = NULL;
-    uint64_t start_ns = rest_clock_ns();
+    uint64_t start_ns = metrics_clock_ns();
     struct err err = rest_serve(&call, &route);
 
     if (!err.code && response->body.bad)
@@ -99,7 +90,7 @@ void rest_handle(const struct server_request *request, struct server_response *r
     if (err.code)
         rest_answer_error(&call, err);
     metrics_request(route ? route->method : "other", route ? route->path : "other",
-                    response->status, rest_clock_ns() - start_ns);
+                    response->status, metrics_clock_ns() - start_ns);
 }
 
 unsigned rest_call_status_of(enum err_code code)

@@ -66,14 +66,11 @@ static void account_write(struct jw *jw, const struct store_account *account)
     jw_object_end(jw);
 }
 
-static struct err account_text(const struct json *body, const char *key,
-                               char out[static STORE_TEXT_MAX + 1])
+static bool account_text(char out[static STORE_TEXT_MAX + 1], const struct json *value)
 {
-    struct bytes text = json_string(json_get(body, key));
+    struct bytes text = json_string(value);
 
-    ENSURE(accounts_check_text(text) && bytes_to_str(text, out, STORE_TEXT_MAX + 1), ERR_MALFORMED,
-           "user, name: expected 1 to 128 bytes of text without control characters");
-    return OK;
+    return accounts_check_text(text) && bytes_to_str(text, out, STORE_TEXT_MAX + 1);
 }
 
 struct err rest_account_read_nonce(uint8_t nonce[static NONCE_BYTES_MAX], size_t *n,
@@ -96,8 +93,10 @@ struct err rest_account_read_wish(struct rest_call *call, struct rest_account_wi
 
     *out = (struct rest_account_wish) { .request = { .user = out->user, .name = out->name } };
     TRY(rest_call_only(call, known));
-    TRY(account_text(call->body, "user", out->user));
-    TRY(account_text(call->body, "name", out->name));
+    ENSURE(account_text(out->user, json_get(call->body, "user")), ERR_MALFORMED,
+           "user: expected 1 to 128 bytes of text without control characters");
+    ENSURE(account_text(out->name, json_get(call->body, "name")), ERR_MALFORMED,
+           "name: expected 1 to 128 bytes of text without control characters");
     ENSURE(json_is_true(json_get(call->body, "unrestricted")), ERR_MALFORMED,
            "unrestricted: expected true (an account without a policy signs anything)");
     request->keyset = json_string(keyset);

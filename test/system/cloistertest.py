@@ -283,8 +283,9 @@ class Platform:
     def children(self):
         """Process ids of vault and front, found by the enclave's process id and their user ids."""
         def find():
-            found = {}
-            pid = (self.emu_dir / "enclave.pid").read_text().strip()
+            found, pid = {}, ""
+            with contextlib.suppress(OSError):  # between two boots
+                pid = (self.emu_dir / "enclave.pid").read_text().strip()
             for status in pathlib.Path("/proc").glob("[0-9]*/status"):
                 with contextlib.suppress(OSError):
                     text = status.read_text()
