@@ -40,24 +40,27 @@ class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
     daemon_threads = True
 
 
-def on_terminal(words):
-    """What is shown on a terminal of its own."""
-    pid, terminal = pty.fork()
-    if pid == 0:
-        os.execv(words[0], words)
-    shown = b""
-    with contextlib.suppress(OSError):  # the end of a terminal
-        while part := os.read(terminal, 4096):
-            shown += part
-    os.close(terminal)
-    os.waitpid(pid, 0)
-    return shown.decode()
+class Run:
+    """A command that runs: on a terminal of its own, or in a pipe."""
 
+    def __init__(self, words, terminal):
+        self.terminal, end = pty.openpty() if terminal else (None, subprocess.PIPE)
+        self.process = subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=end,
+                                        stderr=end if terminal else subprocess.STDOUT,
+                                        start_new_session=True)
+        if terminal:
+            os.close(end)
 
-def in_pipe(words):
-    done = subprocess.run(words, capture_output=True, text=True, timeout=PATIENCE_S, check=False,
-                          stdin=subprocess.DEVNULL)
-    return done.stdout + done.stderr
+    def shown(self):
+        if self.terminal is None:
+            return self.process.communicate(timeout=PATIENCE_S)[0].decode()
+        text = b""
+        with contextlib.suppress(OSError):  # the end of a terminal
+            while part := os.read(self.terminal, 4096):
+                text += part
+        os.close(self.terminal)
+        self.process.wait(PATIENCE_S)
+        return text.decode()
 
 
 def commands(folder):
@@ -96,17 +99,19 @@ def main():
         trust = platform.dir / "trust"
         trust.write_text(f"url = unix://{platform.dir}/slow.sock\ntoken_file = {platform.dir}/token\n"
                          f"pcr0 = {platform.pcrs['pcr0']}\nconfiguration = {platform.config}\n")
+        runs = []
         for command in commands(platform.dir):
             words = [str(CLI), *command, "--trust", str(trust)]
-            name = " ".join(command[:2])
-            shown = on_terminal(words)
+            runs.append((" ".join(command[:2]), Run(words, True), Run(words, False),
+                         Run([*words, "--json"], True)))
+        for name, terminal, pipe, as_json in runs:
+            shown = terminal.shown()
             tap.ok("waiting for the service ... 1 s" in shown and "\r\033[K" in shown
                    and shown.rstrip().endswith("not yet"),
                    f"{name}: says on a terminal what it waits for, and clears it", repr(shown))
-            for kind, quiet in (("in a pipe", in_pipe(words)),
-                                ("with --json", on_terminal([*words, "--json"]))):
-                tap.ok(" ... " not in quiet and "\033" not in quiet, f"{name}: silent {kind}",
-                       repr(quiet))
+            for kind, quiet in (("in a pipe", pipe.shown()), ("with --json", as_json.shown())):
+                tap.ok(" ... " not in quiet and "\033" not in quiet and "not yet" in quiet,
+                       f"{name}: silent {kind}", repr(quiet))
         server.shutdown()
     finally:
         platform.remove()
