@@ -309,10 +309,10 @@ static void server_conn_write_head(struct server_conn *conn, struct wr *wr,
                                    const struct server_response *response)
 {
     http_write_response(wr, response->status);
-    server_conn_write_date(wr);
     if (response->status != 204)
         http_write_field(wr, "Content-Type", bytes_str(response->content_type));
     http_write_fields(wr, response->field, response->fields);
+    server_conn_write_date(wr);
     if (conn->close_after)
         http_write_field(wr, "Connection", BYTES_LIT("close"));
     if (response->status == 204) // RFC 9110 8.6: no Content-Length with it
