@@ -3,12 +3,12 @@
 BUILD ?= build
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-stop check check-asan check-tsan check-valgrind check-soak check-boto3 check-oracle check-long prove test tidy format clean
+.PHONY: help setup build demo demo-stop check check-asan check-tsan check-valgrind check-soak check-boto3 check-oracle check-long check-reproduce image prove test tidy format clean
 
 help: ## explain the targets
 	@echo "Cloister: Ethereum keys that live and sign only inside an AWS Nitro Enclave."
 	@echo
-	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1#\2/p' Makefile | sed ':a;s/^\(.\{,19\}\)#/\1 #/;ta;s/#//'
+	@sed -n 's/^\([a-z0-9-]*\):.*## \(.*\)/  make \1#\2/p' Makefile | sed ':a;s/^\(.\{,22\}\)#/\1 #/;ta;s/#//'
 	@echo
 	@echo "Start with 'make demo'. Everything is built in $(BUILD)*/; nothing is installed elsewhere."
 
@@ -29,6 +29,12 @@ check: setup ## everything: two compilers, all tests, tidy, static analysis, san
 
 check-long: setup ## fuzz all parsers for BUDGET_S seconds in all (600), seed SEED (1)
 	@tools/fuzz --budget $(or $(BUDGET_S),600) --seed $(or $(SEED),1)
+
+image: build ## the enclave's image, the same bytes on every machine, into build-release/ (first time: minutes)
+	@image/build $(BUILD)/src/cli/cloister build-release
+
+check-reproduce: build ## build the image twice under other circumstances, and compare
+	@tools/check --only reproduce --build $(BUILD)
 
 prove: setup ## prove the innermost readers and writers with CBMC, which is fetched from Debian 13
 	@test/prove/run
@@ -63,4 +69,4 @@ format: setup ## let clang-format rewrite every C file
 
 clean: ## remove build directories and caches; a running demo is ended first
 	@scripts/demo-stop --quiet
-	@rm -rf build build-clang build-asan build-tsan build-fuzzing .cache .demo
+	@rm -rf build build-clang build-asan build-tsan build-fuzzing build-release .cache .demo
