@@ -6,6 +6,7 @@
 #include "base/fd.h"
 #include "base/hex.h"
 #include "base/must.h"
+#include "cli/ramdisk.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -65,19 +66,18 @@ void imageview_measurements(struct out *out, const struct eif *image,
     jw_object_end(jw);
 }
 
-static FALLIBLE read_file(const char *path)
+static FALLIBLE read_file(struct eif_source *source, const char *path, int *fd)
 {
-    AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-    struct eif_source source;
-
-    ENSURE(fd >= 0 || errno != ENOENT, ERR_NOT_FOUND, "there is no such file");
-    ENSURE(fd >= 0, ERR_IO, "cannot be opened");
-    TRY(eif_of_file(&source, fd));
-    return eif_read(&eif, &source);
+    *fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+    ENSURE(*fd >= 0 || errno != ENOENT, ERR_NOT_FOUND, "there is no such file");
+    ENSURE(*fd >= 0, ERR_IO, "cannot be opened");
+    TRY(eif_of_file(source, *fd));
+    return eif_read(&eif, source);
 }
 
-// Reads the image of the command line and its signature, if there is one.
-static FALLIBLE load(struct cli *cli)
+// Reads the image of the command line and its signature, if there is one. *fd is the caller's to
+// close, also after an error.
+static FALLIBLE load(struct cli *cli, struct eif_source *source, int *fd)
 {
     const char *path;
     struct err err;
@@ -85,7 +85,7 @@ static FALLIBLE load(struct cli *cli)
     TRY(cli_word(cli, &path));
     (void)snprintf(cli->where, sizeof(cli->where), "%.150s: ", path);
     eif.at = -1;
-    err = read_file(path);
+    err = read_file(source, path, fd);
     if (err.code && eif.at >= 0)
         (void)snprintf(cli->where, sizeof(cli->where), "%.150s: section %d: ", path, eif.at);
     TRY(err);
@@ -115,6 +115,64 @@ static void show_sections(struct out *out)
     out_table_end(out);
 }
 
+static const struct out_column file_columns[] = {
+    { "ramdisk", 8 }, { "mode", 8 }, { "bytes", 12 }, { "sha384", 98 }, { "name", 0 },
+};
+
+static FALLIBLE show_file(struct out *out, size_t section, const struct ramdisk *disk)
+{
+    char number[8], mode[16], size[24], digits[DIGITS];
+    uint8_t digest[EIF_PCR_BYTES];
+
+    TRY(ramdisk_hash(disk, digest));
+    hex_encode(digits, BYTES_OF(digest));
+    (void)snprintf(number, sizeof(number), "%zu", section);
+    (void)snprintf(mode, sizeof(mode), "%06o", (unsigned)disk->mode);
+    (void)snprintf(size, sizeof(size), "%llu", (unsigned long long)disk->n);
+    out_row(out, (const struct bytes[]) { bytes_str(number), bytes_str(mode), bytes_str(size),
+                                          bytes_str(digits), bytes_str(disk->name) });
+    return OK;
+}
+
+// Every entry of a ramdisk, shown or only read.
+static FALLIBLE walk(struct out *out, const struct eif_source *source, size_t section)
+{
+    struct ramdisk disk = ramdisk_of(source, &eif.section[section]);
+    bool is_entry = true;
+
+    while (is_entry) {
+        TRY(ramdisk_next(&disk, &is_entry));
+        if (out && is_entry)
+            TRY(show_file(out, section, &disk));
+    }
+    return OK;
+}
+
+// A ramdisk that cannot be read to its end is not listed at all: half a list would look whole.
+static FALLIBLE show_files(struct out *out, const struct eif_source *source)
+{
+    bool is_listed[EIF_SECTIONS_MAX] = { false };
+
+    for (size_t i = 0; i < eif.sections; i++) {
+        struct err err;
+        char key[24];
+
+        if (eif.section[i].type != EIF_RAMDISK)
+            continue;
+        err = walk(NULL, source, i);
+        is_listed[i] = !err.code;
+        (void)snprintf(key, sizeof(key), "files_of_section_%zu", i);
+        if (err.code)
+            out_str(out, key, err_text(err));
+    }
+    out_table(out, "files", file_columns, ARRAY_LEN(file_columns));
+    for (size_t i = 0; i < eif.sections; i++)
+        if (is_listed[i])
+            TRY(walk(out, source, i));
+    out_table_end(out);
+    return OK;
+}
+
 static void show_signature(struct out *out)
 {
     out_bool(out, "signed", eif.signature.p != NULL);
@@ -128,12 +186,14 @@ static void show_signature(struct out *out)
 
 struct err imageview_describe(struct cli *cli)
 {
+    AUTO(fd_close) int fd = -1;
     struct out *out = &cli->out;
     const struct json *metadata = NULL;
+    struct eif_source source;
     uint8_t crc[4];
     struct wr wr = WR_OF(crc);
 
-    TRY(load(cli));
+    TRY(load(cli, &source, &fd));
     if (eif.metadata.p) {
         (void)snprintf(cli->where, sizeof(cli->where), "metadata: ");
         TRY(json_parse(&metadata, nodes, NODES_MAX, eif.metadata_buf, eif.metadata.n));
@@ -150,6 +210,7 @@ struct err imageview_describe(struct cli *cli)
     out_value(out, "metadata", metadata);
     show_signature(out);
     show_sections(out);
+    TRY(show_files(out, &source));
     imageview_measurements(out, &eif, eif.signature.p ? &sig : NULL);
     return OK;
 }
@@ -210,13 +271,15 @@ static void say_what(struct cli *cli)
 
 struct err imageview_verify(struct cli *cli)
 {
+    AUTO(fd_close) int fd = -1;
+    struct eif_source source;
     const char *path;
     struct err err;
 
     TRY(cli_word(cli, &path));
     TRY(cli_load_trust(cli, false));
     TRY(cli_read_pcr0(cli));
-    TRY(load(cli));
+    TRY(load(cli, &source, &fd));
     err = check(cli);
     if (cli->is_usage)
         return err;

@@ -1,14 +1,15 @@
 // SPDX-License-Identifier: Apache-2.0
 // cli/eif.h and what else `cloister image` reads: an enclave image ('e'; its checksum is made right
 // first, or nothing behind it would be reached; 'E' as it is), a signature section ('s'), a kernel
-// ('k'), a program ('i'), a module ('m'). An image that is read fills its file, in an order that
-// the format knows, and its contents made into an image again measure the same.
+// ('k'), a program ('i'), a module ('m'), a ramdisk ('r'). An image that is read fills its file, in
+// an order that the format knows, and its contents made into an image again measure the same.
 #include "fuzz.h"
 
 #include "cli/bootfile.h"
 #include "cli/crc32.h"
 #include "cli/eifmake.h"
 #include "cli/eifsig.h"
+#include "cli/ramdisk.h"
 #include "crypto/openssl/libcrypto.h"
 
 #include <stdlib.h>
@@ -82,6 +83,24 @@ static void fuzz_signature(struct bytes in)
     must(eifsig_verify(&sig, pcr0).code); // nobody signed this one
 }
 
+// Entries follow each other, each inside.
+static void fuzz_ramdisk(struct bytes in)
+{
+    struct eif_source source = eif_of_bytes(in);
+    struct eif_section section = { .n = in.n - EIF_SECTION_HEAD_BYTES };
+    struct ramdisk disk = ramdisk_of(&source, &section);
+    uint8_t digest[EIF_PCR_BYTES];
+    bool is_entry = true;
+    uint64_t before = 0;
+
+    while (!ramdisk_next(&disk, &is_entry).code && is_entry) {
+        must(disk.at > before && disk.at <= in.n && disk.data + disk.n <= disk.at);
+        must(memchr(disk.name, 0, sizeof(disk.name)) != NULL);
+        fuzz_ok(ramdisk_hash(&disk, digest));
+        before = disk.at;
+    }
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     static bool is_started;
@@ -101,5 +120,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
         (void)bootfile_init(in).code;
     else if (n > 0 && data[0] == 'm')
         (void)bootfile_module(in).code;
+    else if (n > 0 && data[0] == 'r' && in.n >= EIF_SECTION_HEAD_BYTES)
+        fuzz_ramdisk(in);
     return 0;
 }

@@ -287,6 +287,9 @@ def images():
     write('eif', 'image-damaged', b'E' + eif.write(sections)[:-1] + b'!')
     write('eif', 'signature', b's' + eif.encode([{'signing_certificate': [45, 45, 200],
                                                   'signature': [0x84, 0x44]}]))
+    dev = b'070701' + b'%08x' * 13 % (1, 0o40755, 0, 0, 2, 0, 0, 0, 0, 0, 0, 4, 0) + b'dev\0\0\0'
+    end = b'070701' + b'%08x' * 13 % (0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 11, 0) + b'TRAILER!!!\0\0\0\0'
+    write('eif', 'ramdisk', b'r' + bytes(12) + dev + end + bytes(8) + dev + end)
     boot = bytearray(2600)
     for at, what in ((0x1f1, b'\x03'), (0x1fe, b'\x55\xaa\0\0HdrS\x0f\x02'), (0x20e, b'\x10\0'),
                      (0x210, b'6\x01'), (0x236, b'\x01')):

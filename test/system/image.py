@@ -145,6 +145,11 @@ def real_program(world):
                  "cloister-enclave of this build is the default init", result.stderr)
     again = world.cloister("image", "describe", "real.eif", "--json")
     world.tap.ok(measurements(again) == measurements(result), "describe measures the same")
+    said = [tuple(f.values()) for f in json.loads(again.stdout)["files"]]
+    world.tap.ok(said == [("3", "040755", "0", eif.sha384(b"").hex(), "dev"),
+                          ("3", "040755", "0", eif.sha384(b"").hex(), "proc"),
+                          ("4", "100755", str(len(init)), eif.sha384(init).hex(), "init")],
+                 "describe lists every file of the image", said)
     people = world.cloister("image", "describe", "real.eif").stdout
     world.tap.ok(all(value.hex() in people for value in image["pcrs"].values()),
                  "describe prints the PCRs for people", people)
@@ -426,6 +431,9 @@ def verifying(world, key, other):
     tap.ok(described["Measurements"] == {"HashAlgorithm": "Sha384 { ... }", **{
         f"PCR{i}": v.hex() for i, v in pcrs.items()}} and described["metadata"] == {"ImageName": "t"},
         "an image of two ramdisks by another writer", described)
+    tap.ok(described["files"] == [] and "multiple of 4" in described["files_of_section_3"]
+           and "files_of_section_4" in described, "a ramdisk that is no archive is said to be none",
+           described)
     for version, sections in ((2, [MINI[0], MINI[1], MINI[3]]), (3, [*MINI[:2], MINI[3]]),
                               (4, MINI[:4])):
         world.put("one.eif", eif.write(sections, version))
