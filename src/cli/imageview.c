@@ -121,7 +121,7 @@ static const struct out_column file_columns[] = {
 
 static FALLIBLE show_file(struct out *out, size_t section, const struct ramdisk *disk)
 {
-    char number[8], mode[16], size[24], digits[DIGITS];
+    char number[24], mode[16], size[24], digits[DIGITS];
     uint8_t digest[EIF_PCR_BYTES];
 
     TRY(ramdisk_hash(disk, digest));
@@ -155,7 +155,7 @@ static FALLIBLE show_files(struct out *out, const struct eif_source *source)
 
     for (size_t i = 0; i < eif.sections; i++) {
         struct err err;
-        char key[24];
+        char key[48];
 
         if (eif.section[i].type != EIF_RAMDISK)
             continue;
