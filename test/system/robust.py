@@ -225,6 +225,14 @@ def call_relay(s):
     exactly(s, 64)
 
 
+def crowding():
+    """How many times as long as on an idle machine a process that computes takes here, now."""
+    began, worked = time.monotonic(), time.process_time()
+    while time.process_time() < worked + 0.1:
+        pass
+    return max(1, (time.monotonic() - began) / 0.1)
+
+
 def p99(path, call):
     """Of calls that alternate between a connection that is kept and a new one, in ms: the second
     slowest of sixty. Whoever is cut off has to come again: that counts as part of the call."""
@@ -249,11 +257,13 @@ def p99(path, call):
 
 
 def compare(tap, name, path, call):
-    """Medians of the rounds' percentiles; the claim of the promise."""
+    """Medians of the rounds' percentiles; the claim of the promise. The 20 ms are those of a machine that
+    has nothing else to do: where others compete for it, a busy server waits for its turn as they do."""
     report = ""
     for _ in range(TRIES):
-        quiet, loud, lost = [], [], 0
+        quiet, loud, crowd, lost = [], [], [], 0
         for _ in range(ROUNDS):
+            crowd.append(crowding())
             quiet.append(p99(path, call)[0])
             with Attack(name, path) as attack:
                 value, cut = p99(path, call)
@@ -261,9 +271,10 @@ def compare(tap, name, path, call):
                 lost += cut
             if not attack.alive:
                 raise RuntimeError(f"{name}: the attacker has ended")
-        base, under = statistics.median(quiet), statistics.median(loud)
-        report = f"p99 {base:.1f} ms alone, {under:.1f} ms beside it, cut off {lost} times"
-        passed = under <= 2 * base + 20 and lost <= ROUNDS * CALLS // 60
+        base, under, slower = (statistics.median(x) for x in (quiet, loud, crowd))
+        report = (f"p99 {base:.1f} ms alone, {under:.1f} ms beside it, cut off {lost} times, machine "
+                  f"shared by {slower:.1f}")
+        passed = under <= 2 * base + 20 * slower and lost <= ROUNDS * CALLS // 60
         if passed:
             break
     tap.ok(passed, f"{name}: others are not delayed ({report})", f"{quiet}\n{loud}")
