@@ -170,6 +170,9 @@ static FALLIBLE read_module_id(struct attest *out, struct rd *rd)
     out->module_id = cbor_text(rd);
     ENSURE(!rd->bad && out->module_id.n > 0 && out->module_id.n <= MODULE_ID_MAX, ERR_MALFORMED,
            "attestation module_id: expected a text of 1 to 256 bytes");
+    for (size_t i = 0; i < out->module_id.n; i++)
+        ENSURE(out->module_id.p[i] > ' ' && out->module_id.p[i] < 0x7f, ERR_MALFORMED,
+               "attestation module_id: expected printable ASCII");
     return OK;
 }
 

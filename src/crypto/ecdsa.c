@@ -103,14 +103,14 @@ struct err ecdsa_address(uint8_t out[static 20],
                          const uint8_t public_key[static ECDSA_PUBLIC_BYTES])
 {
     uint8_t whole[UNCOMPRESSED_BYTES];
+    const secp256k1_context *plain = secp256k1_context_static; // no secret: nothing to blind
     size_t n = sizeof(whole);
     uint8_t hash[32];
     secp256k1_pubkey point;
 
-    must(context);
-    ENSURE(secp256k1_ec_pubkey_parse(context, &point, public_key, ECDSA_PUBLIC_BYTES) == 1,
+    ENSURE(secp256k1_ec_pubkey_parse(plain, &point, public_key, ECDSA_PUBLIC_BYTES) == 1,
            ERR_MALFORMED, "public key: expected a compressed point on secp256k1");
-    must(secp256k1_ec_pubkey_serialize(context, whole, &n, &point, SECP256K1_EC_UNCOMPRESSED) == 1);
+    must(secp256k1_ec_pubkey_serialize(plain, whole, &n, &point, SECP256K1_EC_UNCOMPRESSED) == 1);
     keccak_256(hash, bytes_skip(bytes_of(whole, n), 1));
     for (size_t i = 0; i < 20; i++)
         out[i] = hash[12 + i];

@@ -10,7 +10,7 @@
 #define ECDSA_SIGNATURE_BYTES 65 // r (32, big-endian) || s (32, big-endian) || y parity (0 or 1)
 
 // Makes the context in static memory (no heap) and blinds it with `seed`. Call once, before any
-// other function here; call again to blind anew.
+// other function here but ecdsa_address; call again to blind anew.
 void ecdsa_init(const uint8_t seed[static 32]);
 // ERR_MALFORMED when the key is 0 or not below the group order.
 FALLIBLE ecdsa_check(const struct seckey *key);

@@ -19,7 +19,8 @@
 #define CERTS_MAX      (X509_CHAIN_MAX + 1) // the bundle and the leaf
 #define DER_BYTES_MAX  4096
 #define ES384_BYTES    96
-#define VERSION_3      2 // as X.509 counts
+#define POINT_BYTES    97 // SEC 1, uncompressed
+#define VERSION_3      2  // as X.509 counts
 #define UNWANTED_FLAGS (EXFLAG_INVALID | EXFLAG_CRITICAL)
 
 // The certificates of a path, root first, leaf last.
@@ -32,13 +33,11 @@ static void chain_free(struct chain *chain)
 {
     for (size_t i = 0; i < chain->len; i++)
         X509_free(chain->cert[i]);
-    ERR_clear_error();
 }
 
 static void cert_free(X509 **cert)
 {
     X509_free(*cert);
-    ERR_clear_error();
 }
 
 static void store_free(X509_STORE **store)
@@ -49,7 +48,6 @@ static void store_free(X509_STORE **store)
 static void store_ctx_free(X509_STORE_CTX **ctx)
 {
     X509_STORE_CTX_free(*ctx);
-    ERR_clear_error();
 }
 
 // Frees the stack only: the certificates belong to the chain.
@@ -61,7 +59,18 @@ static void stack_free(STACK_OF(X509) * *stack)
 static void md_ctx_free(EVP_MD_CTX **ctx)
 {
     EVP_MD_CTX_free(*ctx);
-    ERR_clear_error();
+}
+
+static void der_free(uint8_t **der)
+{
+    OPENSSL_free(*der);
+}
+
+// The thread's error queue may hold what the program around this library has yet to read.
+static void errors_drop(const int *mark)
+{
+    (void)mark;
+    ERR_pop_to_mark();
 }
 
 static FALLIBLE read_chain(struct chain *chain, const struct x509_path *path);
@@ -71,6 +80,7 @@ static FALLIBLE check_by_libcrypto(const struct chain *chain, uint64_t at_ms);
 
 struct err x509_check_path(const struct x509_path *path, uint64_t at_ms)
 {
+    AUTO(errors_drop) int mark = ERR_set_mark();
     AUTO(chain_free) struct chain chain = { 0 };
 
     ENSURE(path->bundle_len > 0 && path->bundle_len <= X509_CHAIN_MAX, ERR_UNTRUSTED,
@@ -84,6 +94,17 @@ struct err x509_check_path(const struct x509_path *path, uint64_t at_ms)
     return check_by_libcrypto(&chain, at_ms);
 }
 
+// libcrypto also reads BER; what it reads must be what it would write (X.690 10).
+static bool is_der(X509 *cert, struct bytes der)
+{
+    AUTO(der_free) uint8_t *again = NULL;
+    int n = i2d_re_X509_tbs(cert, NULL); // forgets the encoding that was read
+
+    if (n > 0)
+        n = i2d_X509(cert, &again);
+    return n > 0 && bytes_equal(bytes_of(again, (size_t)n), der);
+}
+
 static FALLIBLE read_cert(X509 **out, struct bytes der)
 {
     const uint8_t *p = der.p;
@@ -91,8 +112,8 @@ static FALLIBLE read_cert(X509 **out, struct bytes der)
     ENSURE(der.n > 0 && der.n <= DER_BYTES_MAX, ERR_UNTRUSTED,
            "certificate: expected at most 4096 bytes");
     *out = d2i_X509(NULL, &p, (long)der.n);
-    ENSURE(*out && p == der.p + der.n, ERR_UNTRUSTED,
-           "certificate: expected one X.509 certificate and nothing after it");
+    ENSURE(*out && p == der.p + der.n && is_der(*out, der), ERR_UNTRUSTED,
+           "certificate: expected one X.509 certificate in DER and nothing after it");
     return OK;
 }
 
@@ -106,18 +127,48 @@ static FALLIBLE read_chain(struct chain *chain, const struct x509_path *path)
 }
 
 // The curve as written in the key's own parameters: a curve spelled out in numbers is refused, even
-// when the numbers are P-384's (CVE-2020-0601).
+// when the numbers are P-384's (CVE-2020-0601). The point is written out whole.
 static bool is_p384(const X509 *cert)
 {
     X509_ALGOR *algorithm = NULL;
+    const uint8_t *point = NULL;
     const void *curve = NULL;
     int type = 0;
+    int n = 0;
 
-    if (X509_PUBKEY_get0_param(NULL, NULL, NULL, &algorithm, X509_get_X509_PUBKEY(cert)) != 1)
+    if (X509_PUBKEY_get0_param(NULL, &point, &n, &algorithm, X509_get_X509_PUBKEY(cert)) != 1)
         return false;
     X509_ALGOR_get0(NULL, &type, &curve, algorithm);
-    return type == V_ASN1_OBJECT && OBJ_obj2nid(curve) == NID_secp384r1 &&
-           X509_get0_pubkey(cert) != NULL;
+    return type == V_ASN1_OBJECT && OBJ_obj2nid(curve) == NID_secp384r1 && n == POINT_BYTES &&
+           point[0] == POINT_CONVERSION_UNCOMPRESSED && X509_get0_pubkey(cert) != NULL;
+}
+
+// ecdsa-with-SHA384, which has no parameters (RFC 5758 3.2).
+static bool is_es384(const X509 *cert)
+{
+    const X509_ALGOR *algorithm = NULL;
+    int type = 0;
+
+    X509_get0_signature(NULL, &algorithm, cert);
+    X509_ALGOR_get0(NULL, &type, NULL, algorithm);
+    return X509_get_signature_nid(cert) == NID_ecdsa_with_SHA384 && type == V_ASN1_UNDEF;
+}
+
+// Each extension once (RFC 5280 4.2), and critical only the two that are checked here. Name
+// constraints are not part of the profile.
+static bool are_extensions_known(const X509 *cert)
+{
+    for (int i = 0; i < X509_get_ext_count(cert); i++) {
+        X509_EXTENSION *extension = X509_get_ext(cert, i);
+        const ASN1_OBJECT *object = X509_EXTENSION_get_object(extension);
+        int kind = OBJ_obj2nid(object);
+        bool checked = kind == NID_basic_constraints || kind == NID_key_usage;
+
+        if (kind == NID_name_constraints || X509_get_ext_by_OBJ(cert, object, i) >= 0 ||
+            (!checked && X509_EXTENSION_get_critical(extension)))
+            return false;
+    }
+    return true;
 }
 
 static FALLIBLE check_profile(X509 *cert, bool is_ca)
@@ -125,11 +176,12 @@ static FALLIBLE check_profile(X509 *cert, bool is_ca)
     uint32_t flags = X509_get_extension_flags(cert);
     uint32_t usage = flags & EXFLAG_KUSAGE ? X509_get_key_usage(cert) : 0;
 
-    ENSURE(X509_get_version(cert) == VERSION_3 && !(flags & UNWANTED_FLAGS), ERR_UNTRUSTED,
+    ENSURE(X509_get_version(cert) == VERSION_3 && !(flags & UNWANTED_FLAGS) &&
+               are_extensions_known(cert),
+           ERR_UNTRUSTED,
            "certificate: expected X.509 version 3 with known critical extensions only");
     ENSURE(is_p384(cert), ERR_UNTRUSTED, "certificate: expected a P-384 key");
-    ENSURE(X509_get_signature_nid(cert) == NID_ecdsa_with_SHA384, ERR_UNTRUSTED,
-           "certificate: expected a signature by ecdsa-with-SHA384");
+    ENSURE(is_es384(cert), ERR_UNTRUSTED, "certificate: expected a signature by ecdsa-with-SHA384");
     ENSURE(flags & EXFLAG_BCONS && !(flags & EXFLAG_CA) == !is_ca, ERR_UNTRUSTED,
            "certificate: its basicConstraints do not fit its place in the path");
     ENSURE(usage & (is_ca ? KU_KEY_CERT_SIGN : KU_DIGITAL_SIGNATURE), ERR_UNTRUSTED,
@@ -203,6 +255,7 @@ static FALLIBLE check_by_libcrypto(const struct chain *chain, uint64_t at_ms)
 struct err x509_check_es384(struct bytes certificate, struct bytes signed_bytes,
                             const uint8_t signature[static 96])
 {
+    AUTO(errors_drop) int mark = ERR_set_mark();
     AUTO(cert_free) X509 *cert = NULL;
     AUTO(md_ctx_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     uint8_t der[DERSIG_BYTES_MAX];

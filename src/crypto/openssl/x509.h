@@ -2,7 +2,8 @@
 // The X.509 path of an attestation document and the P-384 signature under its leaf. The path is
 // checked by libcrypto (RFC 5280) with these additions: the root is equal, byte for byte, to the
 // pinned one; every key is P-384, every signature ecdsa-with-SHA384; CAs have basicConstraints CA
-// and keyCertSign; the leaf is no CA and may sign.
+// and keyCertSign; the leaf is no CA and may sign; certificates are DER, with each extension once and
+// none critical but basicConstraints and keyUsage. The last second of notAfter counts as expired.
 #pragma once
 
 #include "base/bytes.h"
