@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // Receipts and status documents: what the enclave puts into `user_data`, always TAG || 0 ||
-// payload; the client's nonce is the NSM nonce field. How an outsider checks them is cli/proof.h's.
+// payload; the client's nonce is the NSM nonce field. How an outsider checks them is src/verify's.
 #pragma once
 
 #include "proto/keyset.h"

@@ -20,6 +20,7 @@
 #define DER_BYTES_MAX  4096
 #define ES384_BYTES    96
 #define POINT_BYTES    97 // SEC 1, uncompressed
+#define UNUSED_BITS    7  // of a bit string's last byte, in its flags
 #define VERSION_3      2  // as X.509 counts
 #define UNWANTED_FLAGS (EXFLAG_INVALID | EXFLAG_CRITICAL)
 
@@ -80,7 +81,7 @@ static FALLIBLE check_by_libcrypto(const struct chain *chain, uint64_t at_ms);
 
 struct err x509_check_path(const struct x509_path *path, uint64_t at_ms)
 {
-    AUTO(errors_drop) int mark = ERR_set_mark();
+    AUTO(errors_drop) __attribute__((unused)) int mark = ERR_set_mark();
     AUTO(chain_free) struct chain chain = { 0 };
 
     ENSURE(path->bundle_len > 0 && path->bundle_len <= X509_CHAIN_MAX, ERR_UNTRUSTED,
@@ -98,8 +99,14 @@ struct err x509_check_path(const struct x509_path *path, uint64_t at_ms)
 static bool is_der(X509 *cert, struct bytes der)
 {
     AUTO(der_free) uint8_t *again = NULL;
-    int n = i2d_re_X509_tbs(cert, NULL); // forgets the encoding that was read
+    int n;
 
+    for (int i = 0; i < X509_get_ext_count(cert); i++) {
+        X509_EXTENSION *extension = X509_get_ext(cert, i);
+
+        X509_EXTENSION_set_critical(extension, X509_EXTENSION_get_critical(extension));
+    }
+    n = i2d_re_X509_tbs(cert, NULL); // forgets the encoding that was read
     if (n > 0)
         n = i2d_X509(cert, &again);
     return n > 0 && bytes_equal(bytes_of(again, (size_t)n), der);
@@ -130,17 +137,17 @@ static FALLIBLE read_chain(struct chain *chain, const struct x509_path *path)
 // when the numbers are P-384's (CVE-2020-0601). The point is written out whole.
 static bool is_p384(const X509 *cert)
 {
+    const ASN1_BIT_STRING *point = X509_get0_pubkey_bitstr(cert);
     X509_ALGOR *algorithm = NULL;
-    const uint8_t *point = NULL;
     const void *curve = NULL;
     int type = 0;
-    int n = 0;
 
-    if (X509_PUBKEY_get0_param(NULL, &point, &n, &algorithm, X509_get_X509_PUBKEY(cert)) != 1)
+    if (X509_PUBKEY_get0_param(NULL, NULL, NULL, &algorithm, X509_get_X509_PUBKEY(cert)) != 1)
         return false;
     X509_ALGOR_get0(NULL, &type, &curve, algorithm);
-    return type == V_ASN1_OBJECT && OBJ_obj2nid(curve) == NID_secp384r1 && n == POINT_BYTES &&
-           point[0] == POINT_CONVERSION_UNCOMPRESSED && X509_get0_pubkey(cert) != NULL;
+    return type == V_ASN1_OBJECT && OBJ_obj2nid(curve) == NID_secp384r1 &&
+           point->length == POINT_BYTES && point->data[0] == POINT_CONVERSION_UNCOMPRESSED &&
+           !(point->flags & UNUSED_BITS) && X509_get0_pubkey(cert) != NULL;
 }
 
 // ecdsa-with-SHA384, which has no parameters (RFC 5758 3.2).
@@ -255,7 +262,7 @@ static FALLIBLE check_by_libcrypto(const struct chain *chain, uint64_t at_ms)
 struct err x509_check_es384(struct bytes certificate, struct bytes signed_bytes,
                             const uint8_t signature[static 96])
 {
-    AUTO(errors_drop) int mark = ERR_set_mark();
+    AUTO(errors_drop) __attribute__((unused)) int mark = ERR_set_mark();
     AUTO(cert_free) X509 *cert = NULL;
     AUTO(md_ctx_free) EVP_MD_CTX *ctx = EVP_MD_CTX_new();
     uint8_t der[DERSIG_BYTES_MAX];

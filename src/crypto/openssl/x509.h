@@ -2,8 +2,9 @@
 // The X.509 path of an attestation document and the P-384 signature under its leaf. The path is
 // checked by libcrypto (RFC 5280) with these additions: the root is equal, byte for byte, to the
 // pinned one; every key is P-384, every signature ecdsa-with-SHA384; CAs have basicConstraints CA
-// and keyCertSign; the leaf is no CA and may sign; certificates are DER, with each extension once and
-// none critical but basicConstraints and keyUsage. The last second of notAfter counts as expired.
+// and keyCertSign; the leaf is no CA and may sign; certificates are DER, with each extension once
+// and none critical but basicConstraints and keyUsage. The last second of notAfter counts as
+// expired. libcrypto's error queue is left as it was.
 #pragma once
 
 #include "base/bytes.h"
