@@ -9,6 +9,7 @@
 #include "base/must.h"
 #include "crypto/anchors.h"
 #include "proto/tag.h"
+#include "verify/userdata.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -81,7 +82,7 @@ static void show(struct cli *cli, const struct attest *doc)
 {
     struct out *out = &cli->out;
     struct bytes user_data = doc->has_user_data ? doc->user_data : BYTES_NONE;
-    const char *tag = proof_tag(user_data);
+    const char *tag = userdata_tag(user_data);
     struct receipt_status status;
     char boot[ID_TEXT];
 
@@ -94,7 +95,7 @@ static void show(struct cli *cli, const struct attest *doc)
         out_hex(out, "nonce", doc->nonce);
     if (doc->has_public_key)
         out_hex(out, "public_key", doc->public_key);
-    if (proof_read_status(&status, user_data).code) {
+    if (userdata_read_status(&status, user_data).code) {
         if (user_data.n)
             out_hex(out, "user_data", user_data);
         return;
@@ -189,7 +190,7 @@ static FALLIBLE check_live(struct cli *cli, const struct proof_trust *pins, stru
 {
     uint8_t nonce_buf[NONCE_BYTES_MAX];
     struct bytes nonce = BYTES_NONE;
-    struct receipt_status status;
+    struct cloister_verify_status status;
 
     TRY(nonce_of(cli, nonce_buf, &nonce));
     TRY(fetch_document(cli, nonce, document));

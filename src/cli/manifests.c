@@ -82,15 +82,13 @@ static FALLIBLE check_keyset(struct cli *cli, const struct proof_trust *pins,
 {
     static uint8_t record[KEYSET_BYTES_MAX], receipt[DOCUMENT_MAX];
     struct bytes record_view = { record, 0 }, receipt_view = { receipt, 0 };
-    struct keyset keyset;
 
     TRY(base64_decode(record, sizeof(record), &record_view.n,
                       json_string(json_get(item, "record_b64"))));
     TRY(base64_decode(receipt, sizeof(receipt), &receipt_view.n,
                       json_string(json_get(item, "receipt_b64"))));
-    TRY(keyset_read(&keyset, record_view));
     cli->exit = CLI_UNVERIFIED;
-    TRY(proof_check_keyset(pins, &keyset, receipt_view, BYTES_NONE));
+    TRY(proof_check_keyset(pins, record_view, receipt_view, BYTES_NONE));
     cli->exit = CLI_DONE;
     return add_keyset(record_view);
 }

@@ -1,10 +1,13 @@
 // SPDX-License-Identifier: Apache-2.0
-// The check that an outsider makes of what the enclave attests: receipts, status documents and
-// offers of an import key (proto/receipt.h and proto/offer.h say what is in them).
+// What `cloister` checks of the enclave, by libcloister-verify, in the words of this program:
+// receipts, status documents and offers of an import key (proto/receipt.h and proto/offer.h say
+// what is in them).
 #pragma once
 
 #include "crypto/attest.h"
 #include "proto/receipt.h"
+
+#include <cloister/verify.h>
 
 // What the verifier knows beforehand, from its trust file.
 struct proof_trust {
@@ -15,26 +18,23 @@ struct proof_trust {
     bool allow_debug;
 };
 
-// The tag of user_data, one of proto/tag.h's five for documents; NULL when it is none of them.
-const char *proof_tag(struct bytes user_data);
-// Reads user_data of a status document, under the tag that belongs to its phase. ERR_UNTRUSTED when
-// it is another document's.
-FALLIBLE proof_read_status(struct receipt_status *out, struct bytes user_data);
+// Each compares the nonce when `nonce.p` is not NULL. Errors: ERR_UNTRUSTED, ERR_EXPIRED,
+// ERR_MALFORMED, ERR_UNSUPPORTED; their text is valid until the next check.
 
 // Verifies any document at its own time: root, PCR0, PCR16, public_key null, user_data with a tag
-// of ours, nonce equal when `nonce.p` is not NULL. What the user_data says is the caller's to
-// judge.
+// of ours. What the user_data says is the caller's to judge.
 FALLIBLE proof_check_document(const struct proof_trust *trust, struct bytes document,
                               struct bytes nonce, struct attest *out);
-// Verifies an account's receipt off the parent: document (at its own time), root, PCR0, PCR16,
-// public_key null, user_data of this very record, nonce equal when `nonce.p` is not NULL.
-FALLIBLE proof_check_record(const struct proof_trust *trust, const struct record *record,
-                            struct bytes document, struct bytes nonce);
-FALLIBLE proof_check_keyset(const struct proof_trust *trust, const struct keyset *keyset,
+// Verifies an account's receipt off the parent, for this very record, and computes its address.
+FALLIBLE proof_check_account(const struct proof_trust *trust, struct bytes record,
+                             struct bytes document, struct bytes nonce,
+                             struct cloister_verify_account *out);
+FALLIBLE proof_check_keyset(const struct proof_trust *trust, struct bytes record,
                             struct bytes document, struct bytes nonce);
 // Verifies a live status document at `now_ms` +- 5 minutes.
 FALLIBLE proof_check_status(const struct proof_trust *trust, struct bytes document,
-                            struct bytes nonce, uint64_t now_ms, struct receipt_status *out);
+                            struct bytes nonce, uint64_t now_ms,
+                            struct cloister_verify_status *out);
 // Verifies the offer: a live document of this image and configuration (`trust->pcr16` must be
 // there: anybody can give the genuine program a configuration of his own) that names this public
 // key and these terms. It does not say whether their keyset is one to trust: a front that was taken

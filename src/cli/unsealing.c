@@ -64,7 +64,7 @@ static FALLIBLE check_boot(struct cli *cli, const struct challenge *challenge)
 {
     static uint8_t document[DOCUMENT_MAX];
     struct proof_trust pins;
-    struct receipt_status status;
+    struct cloister_verify_status status;
     uint8_t nonce[CLI_NONCE_BYTES];
     char target[128] = { 0 };
     struct wr wr = wr_of(target, sizeof(target) - 1);
@@ -79,8 +79,8 @@ static FALLIBLE check_boot(struct cli *cli, const struct challenge *challenge)
     TRY(base64_decode(document, sizeof(document), &n,
                       json_string(json_get(answer, "document_b64"))));
     TRY(proof_check_status(&pins, bytes_of(document, n), BYTES_OF(nonce), cli_now_ms(), &status));
-    ENSURE(id_equal(&status.boot, &challenge->boot) && status.phase == PHASE_SEALED &&
-               status.seals == challenge->seals,
+    ENSURE(bytes_equal(BYTES_OF(status.boot), BYTES_OF(challenge->boot.b)) &&
+               status.phase == PHASE_SEALED && status.seals == challenge->seals,
            ERR_UNTRUSTED,
            "the attested enclave is another one than the service says, not sealed, or was sealed "
            "another number of times");

@@ -5,7 +5,6 @@
 #include "cli/verify.h"
 
 #include "base/base64.h"
-#include "crypto/ecdsa.h"
 #include "proto/policy.h"
 
 #include <string.h>
@@ -37,8 +36,6 @@ static FALLIBLE check_record(const struct record *record, const struct trust *tr
 
     ENSURE(id_equal(&record->deployment, &trust->config.deployment), ERR_UNTRUSTED,
            "record: belongs to another deployment");
-    ENSURE(record->key_type == RECORD_SECP256K1 && record->purpose == RECORD_ACCOUNT, ERR_UNTRUSTED,
-           "record: is not an Ethereum account's");
     TRY(id_parse(&claimed, json_string(json_get(account, "account"))));
     ENSURE(id_equal(&record->id, &claimed), ERR_UNTRUSTED, "record: belongs to another account");
     TRY(id_parse(&claimed, json_string(json_get(account, "keyset"))));
@@ -58,6 +55,7 @@ static FALLIBLE verify(struct verify *out, const struct trust *trust, const stru
     struct proof_trust pins;
     struct bytes stored = BYTES_NONE;
     struct bytes receipt = BYTES_NONE;
+    struct cloister_verify_account found;
     struct record record;
     struct policy policy;
 
@@ -66,12 +64,12 @@ static FALLIBLE verify(struct verify *out, const struct trust *trust, const stru
     ENSURE(receipt_b64.n > 0, ERR_UNTRUSTED, "the service sent no receipt");
     TRY(read_b64(record_bytes, sizeof(record_bytes), &stored, record_b64));
     TRY(read_b64(receipt_bytes, sizeof(receipt_bytes), &receipt, receipt_b64));
+    TRY(proof_check_account(&pins, stored, receipt, nonce, &found));
     TRY(record_read(&record, stored));
-    TRY(proof_check_record(&pins, &record, receipt, nonce));
     TRY(check_record(&record, trust, account));
     TRY(policy_read(&policy, record.policy));
-    TRY(ecdsa_address(out->raw_address, record.public_key.p));
-    address_text(out->address, out->raw_address);
+    memcpy(out->raw_address, found.address_bytes, sizeof(out->raw_address));
+    memcpy(out->address, found.address, sizeof(out->address));
     out->account = record.id;
     out->keyset = record.keyset;
     out->created_ms = record.created_ms;

@@ -1,20 +1,20 @@
 // SPDX-License-Identifier: Apache-2.0
-// cli/proof.h: user_data of attestation documents. What reads as a status is written as the
+// verify/userdata.h: user_data of attestation documents. What reads as a status is written as the
 // very same bytes again.
 #include "fuzz.h"
 
-#include "cli/proof.h"
+#include "verify/userdata.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct bytes in = bytes_of(data, n);
-    const char *tag = proof_tag(in);
+    const char *tag = userdata_tag(in);
     struct receipt_status status;
     uint8_t out[256];
     struct wr wr = WR_OF(out);
 
     must(!tag || (strlen(tag) < n && memcmp(tag, data, strlen(tag) + 1) == 0));
-    if (proof_read_status(&status, in).code)
+    if (userdata_read_status(&status, in).code)
         return 0;
     must(tag != NULL);
     receipt_write_status(&wr, &status);

@@ -5,12 +5,13 @@
 #include "base/hex.h"
 #include "base/must.h"
 #include "cli/openssl/pemkey.h"
-#include "cli/proof.h"
+#include "crypto/attest.h"
 #include "crypto/openssl/libcrypto.h"
 #include "eth/tx.h"
 #include "proto/approval.h"
 #include "proto/manifest.h"
 #include "proto/tag.h"
+#include "verify/userdata.h"
 
 #include <openssl/bio.h>
 #include <openssl/ec.h>
@@ -347,7 +348,7 @@ static uint32_t attested_seals(void)
     struct receipt_status status;
 
     must(answer.verdict.code == 0 && !attest_parse(&attest, answer.result).code);
-    must(!proof_read_status(&status, attest.user_data).code);
+    must(!userdata_read_status(&status, attest.user_data).code);
     return status.seals;
 }
 

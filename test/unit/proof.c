@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// cli/proof.h against documents of the emulated NSM: each thing that a
-// verifier compares is wrong once.
+// cli/proof.h, and below it libcloister-verify, against documents of the emulated NSM: each thing
+// that a verifier compares is wrong once.
 #include "cli/proof.h"
 
 #include <setjmp.h>
@@ -11,14 +11,21 @@
 #include <cmocka.h>
 
 #include "base/fd.h"
+#include "base/hex.h"
 #include "crypto/openssl/sha2.h"
 #include "documents.h"
 #include "emu_scene.h"
 #include "proto/offer.h"
 #include "proto/policy.h"
 #include "proto/tag.h"
+#include "verify/userdata.h"
 
 #include <time.h>
+
+#define ARN "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
+
+#define GENERATOR         "0279be667ef9dcbbac55a06295ce870b07029bfcdb2dce28d959f2815b16f81798"
+#define GENERATOR_ADDRESS "0x7E5F4552091A69125d5DfCb7b8C2659029395Bdf"
 
 static uint8_t root[4096];
 static uint8_t pins[2][48];
@@ -61,10 +68,13 @@ static int tear_down(void **state)
     return scene_teardown(state);
 }
 
+// A record and its bytes as stored: the generator of secp256k1 is its public key.
 static struct record sample(void)
 {
     static uint8_t public_buf[512];
-    static uint8_t point[33] = { 2 };
+    static const uint8_t policy[] = { 0, 1, 1 }, nobody[] = { 0, 1, 0 };
+    static const uint8_t sealed[RECORD_SEALED_BYTES] = { 1 };
+    static uint8_t point[33];
     struct record record = { .deployment = { { 1 } },
                              .keyset = { { 2 } },
                              .id = { { 3 } },
@@ -72,12 +82,31 @@ static struct record sample(void)
                              .purpose = RECORD_ACCOUNT,
                              .public_key = BYTES_OF(point),
                              .provenance = RECORD_GENERATED,
-                             .generation = 1 };
+                             .generation = 1,
+                             .policy = BYTES_OF(policy),
+                             .authorisers = BYTES_OF(nobody),
+                             .sealed = BYTES_OF(sealed) };
     struct wr wr = WR_OF(public_buf);
 
+    expect_ok("point", hex_decode(point, sizeof(point), BYTES_LIT(GENERATOR)));
+    policy_hash(record.policy_hash, record.policy);
+    policy_authoriser_hash(record.authoriser_hash, record.authorisers);
     record_write_public(&wr, &record);
     record.public_bytes = wr_done(&wr);
     return record;
+}
+
+static FALLIBLE check_record(const struct record *record, struct bytes document, struct bytes nonce)
+{
+    struct cloister_verify_account out;
+    uint8_t stored[1024];
+    struct wr wr = WR_OF(stored);
+    struct err err;
+
+    record_write(&wr, record);
+    err = proof_check_account(&trust, wr_done(&wr), document, nonce, &out);
+    assert_string_equal(out.address, err.code ? "" : GENERATOR_ADDRESS);
+    return err;
 }
 
 static struct bytes receipt_data(const struct record *record)
@@ -97,11 +126,11 @@ static void record_receipts(void **state)
 
     (void)state;
     assert_int_equal(fields.user_data.n, sizeof(TAG_RECEIPT) + 32);
-    assert_string_equal(proof_tag(fields.user_data), TAG_RECEIPT);
-    expect_ok("its nonce", proof_check_record(&trust, &record, document, BYTES_LIT("nonce")));
-    expect_ok("any nonce", proof_check_record(&trust, &record, document, BYTES_NONE));
+    assert_string_equal(userdata_tag(fields.user_data), TAG_RECEIPT);
+    expect_ok("its nonce", check_record(&record, document, BYTES_LIT("nonce")));
+    expect_ok("any nonce", check_record(&record, document, BYTES_NONE));
     trust.pcr16 = NULL;
-    expect_ok("any PCR16", proof_check_record(&trust, &record, document, BYTES_NONE));
+    expect_ok("any PCR16", check_record(&record, document, BYTES_NONE));
     trust.pcr16 = pcr16;
 }
 
@@ -109,8 +138,7 @@ static void expect_refused(const char *name, struct bytes document, const char *
 {
     struct record record = sample();
 
-    expect_err(name, proof_check_record(&trust, &record, document, BYTES_LIT("nonce")),
-               ERR_UNTRUSTED, what);
+    expect_err(name, check_record(&record, document, BYTES_LIT("nonce")), ERR_UNTRUSTED, what);
 }
 
 static void record_refusals(void **state)
@@ -138,11 +166,10 @@ static void record_refusals(void **state)
     wrong.user_data = bytes_take(fields.user_data, fields.user_data.n - 1);
     expect_refused("cut user data", documents_make(dev, doc_buf, &wrong), "another record");
     memcpy(other_public, record.public_bytes.p, record.public_bytes.n);
-    other_public[2] ^= 1;
+    other_public[3] ^= 1;
     other.public_bytes = bytes_of(other_public, record.public_bytes.n);
     expect_err("other record",
-               proof_check_record(&trust, &other, documents_make(dev, doc_buf, &fields),
-                                  BYTES_LIT("nonce")),
+               check_record(&other, documents_make(dev, doc_buf, &fields), BYTES_LIT("nonce")),
                ERR_UNTRUSTED, "another record");
 }
 
@@ -168,8 +195,7 @@ static void other_enclaves(void **state)
     nsmdev_free(&other);
     other = documents_module(scene_pki, 0xa0, BYTES_OF(digest));
     expect_ok("the other pin",
-              proof_check_record(&trust, &record, documents_make(other, doc_buf, &fields),
-                                 BYTES_LIT("nonce")));
+              check_record(&record, documents_make(other, doc_buf, &fields), BYTES_LIT("nonce")));
     nsmdev_free(&other);
 }
 
@@ -182,27 +208,41 @@ static void other_roots_and_bytes(void **state)
 
     (void)state;
     root[trust.root_der.n - 1] ^= 1;
-    assert_int_not_equal(proof_check_record(&trust, &record, document, BYTES_LIT("nonce")).code, 0);
+    assert_int_not_equal(check_record(&record, document, BYTES_LIT("nonce")).code, 0);
     root[trust.root_der.n - 1] ^= 1;
     for (size_t i = 0; i < document.n; i += 61) {
         doc_buf[(size_t)(document.p - doc_buf) + i] ^= 1;
-        assert_int_not_equal(proof_check_record(&trust, &record, document, BYTES_LIT("nonce")).code,
-                             0);
+        assert_int_not_equal(check_record(&record, document, BYTES_LIT("nonce")).code, 0);
         doc_buf[(size_t)(document.p - doc_buf) + i] ^= 1;
     }
-    expect_err("nothing", proof_check_record(&trust, &record, BYTES_NONE, BYTES_NONE),
-               ERR_MALFORMED, NULL);
+    expect_err("nothing", check_record(&record, BYTES_NONE, BYTES_NONE), ERR_MALFORMED, NULL);
+}
+
+static FALLIBLE check_keyset(const struct keyset *keyset, struct bytes document, struct bytes nonce)
+{
+    uint8_t stored[1024];
+    struct wr wr = WR_OF(stored);
+
+    keyset_write(&wr, keyset);
+    return proof_check_keyset(&trust, wr_done(&wr), document, nonce);
 }
 
 // A receipt of one kind is none of the other.
 static void keyset_receipts(void **state)
 {
-    static const uint8_t check[32] = { 9 };
+    static const uint8_t check[32] = { 9 }, sealed[60] = { 8 };
     static uint8_t public_buf[4096];
-    struct keyset keyset = { .deployment = { { 1 } },
-                             .id = { { 2 } },
-                             .name = BYTES_LIT("main"),
-                             .check = BYTES_OF(check) };
+    struct keyset keyset = {
+        .deployment = { { 1 } },
+        .id = { { 2 } },
+        .name = BYTES_LIT("main"),
+        .purpose = CONFIG_ACCOUNTS,
+        .k = 1,
+        .n = 1,
+        .wrap = { { KEYSET_WRAP_DATA_KEY, 1, BYTES_LIT(ARN), BYTES_LIT("blob"),
+                    BYTES_OF(sealed) } },
+        .check = BYTES_OF(check),
+    };
     struct record record = sample();
     struct wr wr = WR_OF(public_buf);
     struct wr data = WR_OF(user_data_buf);
@@ -214,17 +254,16 @@ static void keyset_receipts(void **state)
     receipt_write_keyset(&data, wr_done(&wr));
     fields.user_data = wr_done(&data);
     document = documents_make(dev, doc_buf, &fields);
-    expect_ok("keyset", proof_check_keyset(&trust, &keyset, document, BYTES_LIT("nonce")));
-    expect_refused("keyset's for a record", document, "another record");
+    expect_ok("keyset", check_keyset(&keyset, document, BYTES_LIT("nonce")));
+    expect_refused("keyset's for a record", document, "of this kind");
     keyset.created_ms = 1;
-    expect_err("other keyset", proof_check_keyset(&trust, &keyset, document, BYTES_NONE),
-               ERR_UNTRUSTED, "another record");
+    expect_err("other keyset", check_keyset(&keyset, document, BYTES_NONE), ERR_UNTRUSTED,
+               "another record");
     keyset.created_ms = 0;
     fields.user_data = receipt_data(&record);
-    expect_err(
-        "record's for a keyset",
-        proof_check_keyset(&trust, &keyset, documents_make(dev, doc_buf, &fields), BYTES_NONE),
-        ERR_UNTRUSTED, "another record");
+    expect_err("record's for a keyset",
+               check_keyset(&keyset, documents_make(dev, doc_buf, &fields), BYTES_NONE),
+               ERR_UNTRUSTED, "of this kind");
 }
 
 static struct bytes status_document(uint8_t phase, size_t cut)
@@ -246,15 +285,15 @@ static struct bytes status_document(uint8_t phase, size_t cut)
 
 static void status_documents(void **state)
 {
-    struct receipt_status status;
+    struct cloister_verify_status status;
     uint64_t now = now_ms();
 
     (void)state;
     expect_ok("ready", proof_check_status(&trust, status_document(PHASE_READY, 0),
                                           BYTES_LIT("nonce"), now, &status));
     assert_int_equal(status.phase, PHASE_READY);
-    assert_int_equal(status.boot.b[0], 7);
-    assert_int_equal(status.sequence, 8);
+    assert_int_equal(status.boot[0], 7);
+    assert_int_equal(status.audit_sequence, 8);
     assert_int_equal(status.audit_head[0], 9);
     assert_int_equal(status.manifest_serial, 10);
     assert_int_equal(status.seals, 11);
@@ -267,7 +306,7 @@ static void status_refusals(void **state)
 {
     struct record record = sample();
     struct documents_fields fields = { .nonce = BYTES_LIT("nonce") };
-    struct receipt_status status;
+    struct cloister_verify_status status;
     uint64_t now = now_ms();
 
     (void)state;
@@ -291,9 +330,9 @@ static void status_refusals(void **state)
                proof_check_status(&trust, documents_make(dev, doc_buf, &fields), BYTES_LIT("nonce"),
                                   now, &status),
                ERR_UNTRUSTED, "status");
-    assert_null(proof_tag(BYTES_NONE));
-    assert_null(proof_tag(BYTES_LIT(TAG_STATUS)));
-    assert_null(proof_tag(BYTES_LIT(TAG_STATUS "\x01")));
+    assert_null(userdata_tag(BYTES_NONE));
+    assert_null(userdata_tag(BYTES_LIT(TAG_STATUS)));
+    assert_null(userdata_tag(BYTES_LIT(TAG_STATUS "\x01")));
 }
 
 // An offer of the terms whose digest this is.
@@ -348,7 +387,7 @@ static void offers(void **state)
     any = trust;
     any.pcr0_len = 0;
     expect_err("no program", proof_check_offer(&any, document, nonce, now, terms), ERR_UNTRUSTED,
-               "PCR0");
+               "pcr0");
     expect_err("cut", proof_check_offer(&trust, offer_document(terms, 1), nonce, now, terms),
                ERR_UNTRUSTED, "terms");
     fields.user_data = receipt_data(&record);
