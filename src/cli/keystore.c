@@ -8,32 +8,14 @@
 #include "base/hex.h"
 #include "base/must.h"
 #include "cli/openssl/aesctr.h"
-#include "cli/openssl/kdf.h"
 #include "crypto/ecdsa.h"
 #include "crypto/keccak.h"
 #include "net/json.h"
 
 #include <string.h>
 
-#define VERSION        3
-#define NODES_MAX      256
-#define SALT_BYTES_MAX 128
-#define IV_BYTES       16
-#define ADDRESS_BYTES  20
-
-struct keystore {
-    bool is_scrypt;
-    struct kdf_scrypt scrypt;
-    uint64_t rounds; // of PBKDF2
-    uint8_t salt[SALT_BYTES_MAX];
-    size_t salt_len;
-    uint8_t iv[IV_BYTES];
-    uint8_t ciphertext[32];
-    size_t ciphertext_len; // old clients left out leading zeros of the key
-    uint8_t mac[32];
-    bool has_address;
-    uint8_t address[ADDRESS_BYTES];
-};
+#define VERSION   3
+#define NODES_MAX 256
 
 // What the MAC is computed over: the second half of the derived key, and the ciphertext.
 struct maced {
@@ -45,23 +27,28 @@ static void maced_wipe(struct maced *maced)
     ct_wipe(maced, sizeof(*maced));
 }
 
-static FALLIBLE read_file(struct keystore *out, struct bytes file);
 static FALLIBLE derive(struct seckey *out, const struct keystore *from, struct bytes password);
 static FALLIBLE check_mac(const struct keystore *from, const struct seckey *derived);
 static FALLIBLE check_address(const struct keystore *from, const struct seckey *key);
 
 struct err keystore_open(struct seckey *out, struct bytes file, struct bytes password)
 {
+    struct keystore from;
+
+    TRY(keystore_read(&from, file));
+    return keystore_unlock(out, &from, password);
+}
+
+struct err keystore_unlock(struct seckey *out, const struct keystore *from, struct bytes password)
+{
     AUTO(seckey_wipe) struct seckey derived = { 0 };
     AUTO(seckey_wipe) struct seckey key = { 0 };
-    struct keystore from = { 0 };
 
-    TRY(read_file(&from, file));
-    TRY(derive(&derived, &from, password));
-    TRY(check_mac(&from, &derived));
-    TRY(aesctr_128(key.b + sizeof(key.b) - from.ciphertext_len, derived.b, from.iv,
-                   bytes_of(from.ciphertext, from.ciphertext_len)));
-    TRY(check_address(&from, &key));
+    TRY(derive(&derived, from, password));
+    TRY(check_mac(from, &derived));
+    TRY(aesctr_128(key.b + sizeof(key.b) - from->ciphertext_len, derived.b, from->iv,
+                   bytes_of(from->ciphertext, from->ciphertext_len)));
+    TRY(check_address(from, &key));
     memcpy(out->b, key.b, sizeof(out->b));
     return OK;
 }
@@ -91,7 +78,7 @@ static FALLIBLE check_mac(const struct keystore *from, const struct seckey *deri
 static FALLIBLE check_address(const struct keystore *from, const struct seckey *key)
 {
     uint8_t public_key[ECDSA_PUBLIC_BYTES];
-    uint8_t address[ADDRESS_BYTES];
+    uint8_t address[sizeof(from->address)];
 
     ENSURE(!ecdsa_public(public_key, key).code, ERR_CORRUPT, "key file: holds no private key");
     TRY(ecdsa_address(address, public_key));
@@ -103,7 +90,7 @@ static FALLIBLE check_address(const struct keystore *from, const struct seckey *
 static FALLIBLE read_crypto(struct keystore *out, const struct json *crypto);
 static FALLIBLE read_address(struct keystore *out, const struct json *address);
 
-static FALLIBLE read_file(struct keystore *out, struct bytes file)
+struct err keystore_read(struct keystore *out, struct bytes file)
 {
     uint8_t text[KEYSTORE_BYTES_MAX];
     struct json nodes[NODES_MAX];
@@ -112,6 +99,7 @@ static FALLIBLE read_file(struct keystore *out, struct bytes file)
     const struct json *upper;
     uint64_t version;
 
+    *out = (struct keystore) { 0 };
     ENSURE(file.n > 0 && file.n <= sizeof(text), ERR_MALFORMED,
            "key file: expected at most 16384 bytes of JSON");
     memcpy(text, file.p, file.n);
@@ -157,7 +145,8 @@ static FALLIBLE read_crypto(struct keystore *out, const struct json *crypto)
     ENSURE(crypto && crypto->type == JSON_OBJECT, ERR_MALFORMED, "crypto: expected an object");
     ENSURE(bytes_equal_str(json_string(json_get(crypto, "cipher")), "aes-128-ctr"), ERR_UNSUPPORTED,
            "crypto.cipher: expected aes-128-ctr");
-    ENSURE(hex_of(out->iv, IV_BYTES, json_get(crypto, "cipherparams"), "iv") == IV_BYTES,
+    ENSURE(hex_of(out->iv, sizeof(out->iv), json_get(crypto, "cipherparams"), "iv") ==
+               sizeof(out->iv),
            ERR_MALFORMED, "crypto.cipherparams.iv: expected 16 bytes of hex");
     out->ciphertext_len = hex_of(out->ciphertext, sizeof(out->ciphertext), crypto, "ciphertext");
     ENSURE(out->ciphertext_len > 0, ERR_MALFORMED,

@@ -2,16 +2,12 @@
 // crypto/attest.h, cose.h and base/cbor.h: documents as they come ('r'), the parts alone ('c',
 // 'p'), and a genuine one of the emulated NSM that was changed ('v'): nothing verifies but the
 // payload that was signed.
-#include "fuzz.h"
+#include "nsm.h"
 
-#include "base/cbor.h"
-#include "base/fd.h"
-#include "crypto/attest.h"
 #include "crypto/cose.h"
 #include "crypto/openssl/libcrypto.h"
-#include "emu/nsmdev.h"
 
-static uint8_t root[1024], genuine[NSMDEV_RESPONSE_MAX];
+static uint8_t genuine[NSMDEV_RESPONSE_MAX];
 static struct bytes root_der, document;
 static uint64_t made_ms;
 
@@ -70,48 +66,14 @@ static void fuzz_payload(struct bytes in)
         fuzz_parse(wr_done(&wr));
 }
 
-static void make_document(void)
-{
-    static const struct nsmdev_options options = {
-        .pcrs = { .image = { 1 }, .application = { 2 }, .role = { 3 } },
-        .pki = PKI_DIR,
-        .region = "eu-west-1",
-        .instance_id = "i-00000000000000001",
-        .module_id = "i-00000000000000001-enc0000000000000001",
-    };
-    uint8_t request[64];
-    struct wr wr = WR_OF(request), answer = WR_OF(genuine);
-    struct nsmdev *dev = NULL;
-    struct rd rd;
-
-    fuzz_ok(nsmdev_new(&dev, &options));
-    cbor_put_map(&wr, 1);
-    cbor_put_text(&wr, "Attestation");
-    cbor_put_map(&wr, 3);
-    cbor_put_text(&wr, "user_data");
-    cbor_put_bytes(&wr, BYTES_LIT("user"));
-    cbor_put_text(&wr, "nonce");
-    cbor_put_bytes(&wr, BYTES_LIT("nonce"));
-    cbor_put_text(&wr, "public_key");
-    cbor_put_null(&wr);
-    nsmdev_answer(dev, &answer, wr_done(&wr));
-    rd = rd_of(wr_done(&answer)); // {"Attestation": {"document": bytes}}
-    must(cbor_map(&rd) == 1 && cbor_text(&rd).n == 11 && cbor_map(&rd) == 1);
-    must(cbor_text(&rd).n == 8);
-    document = cbor_bytes(&rd);
-    fuzz_ok(cbor_end(&rd));
-    nsmdev_free(&dev);
-}
-
 static void start(void)
 {
+    struct wr wr = WR_OF(genuine);
     struct attest doc;
-    size_t len = 0;
 
     fuzz_ok(libcrypto_init());
-    fuzz_ok(fd_read_file(PKI_DIR "/nsm-root.der", root, sizeof(root), &len));
-    root_der = bytes_of(root, len);
-    make_document();
+    root_der = nsm_root();
+    document = nsm_document(&wr, BYTES_LIT("user"));
     fuzz_ok(attest_parse(&doc, document));
     made_ms = doc.timestamp_ms;
     fuzz_ok(attest_verify(&doc, document, root_der, made_ms, false));

@@ -82,6 +82,20 @@ def control():
         '"tx":%s}}' % FEES)
     one('refused', 2, [(1, b'\x05no'), (2, b'\x00\x00\x00')],
         '{"method":"attestation","params":{"nonce":"0x00"}}', '{"id":9,"method":"attestation"}')
+    one('manifest', 1, [(0, b''), (0, status(2))],
+        '{"id":"m","method":"manifest.apply","params":{"manifest_b64":"AAEC"}}')
+    one('seal', 2, [(0, b''), (0, status(8))], '{"id":"s","method":"seal","params":{}}')
+    one('unseal', 3, [(0, b''), (0, status(2))],
+        '{"id":"u","method":"unseal","params":{"approvals_b64":"AAEC"}}')
+    one('import-begin', 2, [(0, b'\x22' * 16 + b'\x99' * 32 + var16(b'document'))],
+        '{"id":5,"method":"import.begin","params":{"keyset":"%s","unrestricted":true,'
+        '"nonce":"0xaa"}}' % ID)
+    one('import-finish', 2, [(0, var16(record()) + var16(b'receipt'))],
+        '{"id":6,"method":"import.finish","params":{"account":"%s","enc":"0x%s",'
+        '"ciphertext_b64":"%s","nonce":"0xaa"}}' % (ID, '99' * 32, 'AAAA' * 53 + 'AA=='))
+    one('keyset-shares', 1, [(0, step(1)), (0, step(2, b'blob')), (0, step(1)),
+                             (0, step(2, b'blob')), (0, step(0, b'', b'record'))],
+        '{"method":"keyset.create","params":{"name":"main"}}')
     write('control', 'raw', b'\x06\x00\x00' + var16(b'')[:1] + b'\x00\x00\x12{"method":"hello"}')
 
 
@@ -101,7 +115,36 @@ def vault():
     one('governed', 3, (13, b''), (14, b''), (0, b''), (15, b''), (4, b''), (6, b''), (9, b''))
     one('failed', 1, (3, b''), (12, b''), (5, b''))
     one('manifest', 3, (13, b'\x00\x20\x01'), (13, b'\x00\x90\x01'), (9, b''))
+    one('sealed', 3, (14, b''), (15, b'\x00\x05\x01'), (15, b''), (0, b''), (4, b''), (6, b''), (9, b''))
+    one('import-changed', 2, (16, b''), (17, b'\x00\x30\x01'), (17, b'\x00\x0f\x80'), (17, b'\x01'))
+    one('shares', 4, (18, b''), (6, b''), (6, b''), (0, b''))
+    one('shares-failed', 4, (18, b''), (12, b''), (6, b''), (6, b''), (18, b''), (12, b''), (12, b''))
+    one('shares-create', 4, (3, b''), (5, b''), (6, b''), (5, b''), (6, b''), (5, b''), (6, b''))
+    one('shares-changed', 4, (18, b'\x00\xf0\x01'), (6, b'\x00\x80\x01'), (6, b''), (6, b''))
     one('literal', 2, (0x8b, b'\x04\xaa\xbb\xcc\xdd'), (31, b'\x00\x0bbody'), (0x84, record()[:99]))
+
+
+# -- frames, CBOR -------------------------------------------------------------------------------
+
+def streams():
+    def framed(*bodies):
+        return b''.join(be(len(body), 4) + body for body in bodies)
+
+    write('frame', 'two', b'\x02' + framed(b'{}', b'{"id":1}'))
+    write('frame', 'at-once', b'\xff' + framed(b'{}', b'[]', b'x'))
+    write('frame', 'part', b'\x00' + framed(b'{"method":"hello"}')[:-3])
+    write('frame', 'empty', b'\x04' + framed(b'{}', b''))
+    write('frame', 'longest', b'\x0f' + framed(b'{}') + be(1 << 20, 4) + b'{')
+    write('frame', 'too-long', b'\x0f' + framed(b'{}') + be((1 << 20) + 1, 4) + b'{')
+    write('cbor', 'numbers', b''.join(cbor(n) for n in (
+        0, 23, 24, 255, 256, 65535, 65536, 2**32 - 1, 2**32, 2**63, 2**64 - 1, -1, -24, -25, -2**63)))
+    write('cbor', 'nested', cbor({'a': [1, {'b': [b'bytes', 'text', None, True, False]}], 'c': {}}))
+    write('cbor', 'indefinite', b'\xbf\x61a\x01\x61b\xbf\xff\xff' + cbor(7))
+    write('cbor', 'tag', b'\xd2' + cbor([b'', {}]) + b'\xc1\x00')
+    write('cbor', 'deep', b'\x81' * 8 + b'\x00')
+    write('cbor', 'not-shortest', b'\x82\x00\x18\x17')
+    write('cbor', 'long', b'\x5b' + be(2**64 - 1, 8) + b'x')
+    write('cbor', 'map-of-all', b'\xbb' + be(2**64 - 1, 8) + b'\x00')
 
 
 # -- documents, envelopes -----------------------------------------------------------------------
@@ -147,6 +190,18 @@ def attest():
     write('attest', 'verify', b'v')
     write('attest', 'verify-signature', b'v\x11\x20\x01')
     write('attest', 'verify-payload', b'v\x00\x30\x80')
+    write('hpke', 'genuine', b'c')
+    write('hpke', 'changed', b'c\x00\x05\x01')
+    write('hpke', 'cut', b'c\x01')
+    write('hpke', 'raw', b'r\x04info\x03aad' + b'\x09' + b'\x00' * 31 + b'\x77' * 40)
+    write('hpke', 'order-1', b'r\x00\x00' + b'\x01' + b'\x00' * 31 + b'\x77' * 40)
+    write('hpke', 'seal', b's\x09' + b'\x00' * 31 + b'info')
+    write('hpke', 'seal-order-8', b's' + bytes.fromhex(
+        'e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800'))
+    write('hpke', 'offer', b'o\x00')
+    write('hpke', 'offer-terms', b'o\x03\x00\x01\x80')
+    write('hpke', 'offer-pcr16', b'o\x03\x00\x20\x80')
+    write('hpke', 'offer-document', b'o\x00\x01\x00\x01')
     write('x509', 'genuine', b'\x00')
     write('x509', 'changed', b'\x03\x00\x40\x01')
     write('x509', 'signature', b'\x02\x02\x30\x01')
@@ -199,6 +254,25 @@ def manifests():
 
 def texts():
     answer = '{"CiphertextBlob":"YmxvYg==","CiphertextForRecipient":"Y21z","KeyId":"%s"%s}'
+    scrypt = '"kdf":"scrypt","kdfparams":{"dklen":32,"n":%s,"r":%s,"p":%s,"salt":"0102"}'
+    pbkdf2 = '"kdf":"pbkdf2","kdfparams":{"dklen":32,"c":%s,"prf":"hmac-sha256","salt":"0102"}'
+
+    def keystore(name, kdf, head='"version":3,"crypto"'):
+        write('keystore', name, 'r{%s:{"cipher":"aes-128-ctr","cipherparams":{"iv":"%s"},'
+              '"ciphertext":"%s","mac":"%s",%s}}' % (head, '05' * 16, '66' * 32, '77' * 32, kdf))
+
+    keystore('scrypt', scrypt % (2, 1, 1))
+    keystore('scrypt-large', scrypt % (1 << 25, 8, 1))
+    keystore('scrypt-memory', scrypt % (1 << 21, 8, 1))
+    keystore('scrypt-odd', scrypt % (3, 8, 1))
+    keystore('pbkdf2', pbkdf2 % 2)
+    keystore('pbkdf2-large', pbkdf2 % (1 << 32))
+    keystore('first-clients', scrypt % (2, 1, 1), '"id":"x","address":"0x%s","version":"3","Crypto"'
+             % ('35' * 20))
+    keystore('version-4', scrypt % (2, 1, 1), '"version":4,"crypto"')
+    write('keystore', 'genuine', b'c')
+    write('keystore', 'changed', b'c\x00\x03\x01')
+    write('keystore', 'cut', b'c\x01')
     write('kmsjson', 'generate', 'g' + answer % (ARN, ''))
     write('kmsjson', 'plaintext', 'g' + answer % (ARN, ',"Plaintext":"cA=="'))
     write('kmsjson', 'decrypt', 'd{"CiphertextForRecipient":"Y21z","KeyId":"%s",'
@@ -302,5 +376,5 @@ def images():
 
 
 if __name__ == '__main__':
-    for part in (control, vault, attest, cms, manifests, texts, http, images):
+    for part in (control, vault, streams, attest, cms, manifests, texts, http, images):
         part()

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// The vault behind its one surface, routes_serve, at four moments: unconfigured, configured, ready,
-// and ready under an administrator; with real keys, keyset and account, and a real (emulated) NSM.
+// The vault behind its one surface, routes_serve, at five moments: unconfigured, configured, ready,
+// ready under an administrator, and configured with a keyset under two of three CMKs; with real
+// keys, keysets and account, and a real (emulated) NSM.
 // Whatever comes: one well-formed answer, no secret in it, no signature but over a payload that was
 // sent, and the vault goes on.
 //
@@ -26,10 +27,10 @@ struct moment {
 };
 
 static struct memory memory;
-static struct moment moments[4];
+static struct moment moments[5];
 static struct rsa_key *recipient; // as own_keys made them last
 static struct hpke_key *import_key;
-static struct nsmdev *devices[3]; // one of each configuration, and one of none (0)
+static struct nsmdev *devices[4]; // one of each configuration, and one of none (0)
 
 static FALLIBLE device_call(int fd, struct bytes request, uint8_t *answer, size_t cap, size_t *n)
 {
@@ -116,7 +117,7 @@ static void start_vault(void)
     fuzz_ok(deployment_boot(&state));
     own_keys();
     remember(0, 0);
-    make_config(NULL);
+    make_config(NULL, 1);
     (void)serve_valid(KIND_CONFIGURE);
     remember(1, 1);
 }
@@ -130,7 +131,7 @@ static void start_governed(void)
     must(open.used);
     recall(0);
     state.nsm.fd = 2;
-    make_config(&admin);
+    make_config(&admin, 1);
     (void)serve_valid(KIND_CONFIGURE);
     make_manifest(&open);
     make_unseal();
@@ -140,7 +141,18 @@ static void start_governed(void)
     (void)serve_valid(KIND_DECRYPTED);
     (void)serve_valid(KIND_SIGN_RECORD);
     remember(3, 2);
-    make_config(NULL);
+    make_config(NULL, 1);
+}
+
+static void start_shares(void)
+{
+    recall(0);
+    state.nsm.fd = 3;
+    make_config(NULL, 3);
+    (void)serve_valid(KIND_CONFIGURE);
+    remember(4, 3);
+    make_shares();
+    make_config(NULL, 1);
 }
 
 static void start(void)
@@ -160,6 +172,7 @@ static void start(void)
     make_import();
     remember(2, 1);
     start_governed();
+    start_shares();
     must(atexit(print_served) == 0);
 }
 
@@ -188,7 +201,7 @@ static void message(struct rd *rd)
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct rd rd = rd_of(bytes_of(data, n));
-    unsigned which = rd_u8(&rd) % 4;
+    unsigned which = rd_u8(&rd) % ARRAY_LEN(moments);
 
     if (!devices[0])
         start();

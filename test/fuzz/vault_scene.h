@@ -27,8 +27,9 @@
 #include <openssl/pem.h>
 #include <openssl/rsa.h>
 
-#define ARN   "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-555555555555"
-#define CHAIN 31337U
+#define ARN_(last) "arn:aws:kms:eu-west-1:111122223333:key/11111111-2222-3333-4444-55555555555" last
+#define ARN        ARN_("5")
+#define CHAIN      31337U
 
 enum kind {
     KIND_STATUS,
@@ -49,6 +50,7 @@ enum kind {
     KIND_UNSEAL,
     KIND_IMPORT,
     KIND_IMPORTED,
+    KIND_OPEN_SHARES, // a keyset under two of three CMKs
     KINDS,
 };
 
@@ -60,14 +62,15 @@ static struct {
 } valid[KINDS];
 
 static struct state state;
-static struct seckey data_key, keyset_key, account_key, imported_key;
+static struct seckey data_key, keyset_key, shares_key, account_key, imported_key;
 static uint8_t admin_pem[256];
 static size_t admin_pem_len;
 static unsigned long long served;
 
 static void check_no_secret(struct bytes answer)
 {
-    const struct seckey *const secrets[] = { &data_key, &keyset_key, &account_key, &imported_key };
+    const struct seckey *const secrets[] = { &data_key, &keyset_key, &shares_key, &account_key,
+                                             &imported_key };
 
     for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
         must(ct_is_zero(BYTES_OF(secrets[i]->b)) || // not made yet
@@ -143,9 +146,11 @@ static void valid_end(enum kind kind, const struct wr *wr)
     valid[kind].n = wr->len;
 }
 
-// With an administrator, or without; otherwise the same deployment.
-static void make_config(const struct config_key *admin)
+// With an administrator or without, the keyset under the first of `shares` CMKs or k = 2 of them;
+// otherwise the same deployment.
+static void make_config(const struct config_key *admin, uint8_t shares)
 {
+    static const char *const arns[] = { ARN, ARN_("6"), ARN_("7") };
     struct wr wr = valid_wr(KIND_CONFIGURE, MSG_CONFIGURE);
     struct config config = { .deployment.b = { 0xd1 },
                              .mode = CONFIG_PARENT_TRUSTED,
@@ -156,8 +161,10 @@ static void make_config(const struct config_key *admin)
 
     config.keyset[0] =
         (struct config_keyset) { .name = BYTES_LIT("main"), .purpose = CONFIG_ACCOUNTS };
-    config.keyset[0].k = config.keyset[0].n = 1;
-    config.keyset[0].cmk[0] = BYTES_LIT(ARN);
+    config.keyset[0].k = shares > 1 ? 2 : 1;
+    config.keyset[0].n = shares;
+    for (size_t i = 0; i < shares; i++)
+        config.keyset[0].cmk[i] = bytes_str(arns[i]);
     config.network[0] = (struct config_network) { BYTES_LIT("dev"), CHAIN };
     config.host[0] = BYTES_LIT("kms.eu-west-1.amazonaws.com");
     if (admin) {
@@ -168,7 +175,7 @@ static void make_config(const struct config_key *admin)
     valid_end(KIND_CONFIGURE, &wr);
 }
 
-// The operation's number is filled in when the message is sent.
+// The operation's number and its CMK are filled in when the message is sent.
 static void make_kms_answer(enum kind kind, struct bytes blob)
 {
     static uint8_t cms[CMS_BYTES_MAX];
@@ -184,11 +191,17 @@ static void make_kms_answer(enum kind kind, struct bytes blob)
 static void fill_operation(void)
 {
     static const enum kind kinds[] = { KIND_GENERATED, KIND_DECRYPTED, KIND_FAILED };
+    const struct state_pending *pending = pending_find(&state, state.last_operation);
+    struct bytes cmk = BYTES_LIT(ARN);
 
+    if (pending && pending->at < pending->keyset->n)
+        cmk = pending->keyset->cmk[pending->at];
     for (size_t i = 0; i < ARRAY_LEN(kinds); i++) {
-        struct wr wr = wr_of(valid[kinds[i]].body, sizeof(uint64_t));
+        struct wr wr = wr_of(valid[kinds[i]].body, sizeof(uint64_t) + 2 + cmk.n);
 
         wr_u64(&wr, state.last_operation);
+        if (kinds[i] != KIND_FAILED)
+            wr_var16(&wr, cmk);
     }
 }
 
@@ -219,6 +232,36 @@ static void make_keyset(void)
     entry = keyring_entry_of(&state.secret->keyring, &step.keyset);
     must(entry != NULL);
     keyset_key = entry->key;
+}
+
+// The same under two of three CMKs, in a configuration that says so.
+static void make_shares(void)
+{
+    struct wr wr = valid_wr(KIND_OPEN_SHARES, MSG_KEYSET_OPEN);
+    const struct keyring_entry *entry;
+    struct msg_step step;
+    struct rd rd = serve_valid(KIND_CREATE);
+
+    for (unsigned i = 0; i < 3; i++) {
+        fill_operation();
+        (void)serve_valid(KIND_GENERATED);
+        rd = serve_valid(KIND_DECRYPTED);
+        fuzz_ok(msg_read_step(&step, &rd));
+    }
+    wr_bytes(&wr, step.record);
+    valid_end(KIND_OPEN_SHARES, &wr);
+    (void)serve_valid(KIND_OPEN_SHARES);
+    for (unsigned i = 0; i < 2; i++) {
+        fill_operation();
+        (void)serve_valid(i == 0 ? KIND_FAILED : KIND_DECRYPTED);
+    }
+    must(state.phase == PHASE_CONFIGURED);
+    fill_operation();
+    (void)serve_valid(KIND_DECRYPTED);
+    must(state.phase == PHASE_READY);
+    entry = keyring_entry_of(&state.secret->keyring, &step.keyset);
+    must(entry != NULL);
+    shares_key = entry->key;
 }
 
 static void make_account(void)
