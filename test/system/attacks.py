@@ -11,6 +11,7 @@ import datetime
 import http.server
 import json
 import os
+import pathlib
 import re
 import socket
 import sqlite3
@@ -25,6 +26,7 @@ from cloistertest import (CHAIN, CLI, DAEMON, PATIENCE_S, PKI, Platform, Refused
                           run, tx, unb64, wait_for)
 from crash import Service  # noqa: E402
 
+METHODS = pathlib.Path(__file__).parents[2] / "src" / "front" / "methods.c"
 HOST = "kms.eu-west-1.amazonaws.com"
 
 
@@ -241,7 +243,13 @@ def chosen_fields(tap, control, keyset, record):
                "keyset.open": {"record_b64": ""}, "account.create": {"keyset": keyset,
                                                                      "unrestricted": True},
                "account.open": {"record_b64": record},
-               "sign_transaction": {"record_b64": record, "tx": tx()}}
+               "sign_transaction": {"record_b64": record, "tx": tx()},
+               "manifest.apply": {"manifest_b64": ""}, "seal": {}, "unseal": {"approvals_b64": ""},
+               "import.begin": {"keyset": keyset, "unrestricted": True},
+               "import.finish": {"account": keyset, "enc": "0x" + "09" * 32, "ciphertext_b64": ""}}
+    listed = set(re.findall(r'^    \{ "([a-z_.]+)", PHASE', METHODS.read_text(), re.M))
+    tap.ok(listed == set(methods), "every method of the front's table is asked",
+           listed ^ set(methods))
     for method, params in methods.items():
         words = ""
         for name in ("public_key", "user_data", "userData", "publicKey", "document_b64"):

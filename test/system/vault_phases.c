@@ -156,6 +156,40 @@ static void test_no_boot_without_random_bytes(void **context)
     assert_int_equal(call(MSG_STATUS, BYTES_NONE), ERR_NONE);
 }
 
+// Extended after the vault looked at it and before it is configured: the sum is not the expected
+// one.
+static void test_pcr16_extended_meanwhile(void **context)
+{
+    uint8_t space[256];
+    struct wr wr = WR_OF(space);
+
+    (void)context;
+    assert_int_equal(call(MSG_STATUS, BYTES_NONE), ERR_NONE);
+    nsmdev_answer(host.nsm, &wr,
+                  BYTES_LIT("\xa1\x69"
+                            "ExtendPCR\xa2\x65index\x10\x64"
+                            "data\x43"
+                            "abc"));
+    assert_int_not_equal(call(MSG_CONFIGURE, vaulthost_config(1)), ERR_NONE);
+    usleep(200000);
+    assert_false(vaulthost_alive(&host));
+}
+
+// Nor may it be locked already, zero as it is: then nothing would be measured.
+static void test_locked_pcr16_ends_the_vault(void **context)
+{
+    uint8_t space[256];
+    struct wr wr = WR_OF(space);
+
+    (void)context;
+    nsmdev_answer(host.nsm, &wr,
+                  BYTES_LIT("\xa1\x67"
+                            "LockPCR\xa1\x65index\x10"));
+    assert_int_equal(call(MSG_CONFIGURE, vaulthost_config(1)), ERR_CLOSED);
+    usleep(200000);
+    assert_false(vaulthost_alive(&host));
+}
+
 // KMS (or who plays it) answers Decrypt with another data key than GenerateDataKey: no keyset.
 static void test_other_data_key_on_decrypt(void **context)
 {
@@ -336,6 +370,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_bad_configurations_change_nothing, start, stop),
         cmocka_unit_test_setup_teardown(test_dirty_pcr16_ends_the_vault, start, stop),
         cmocka_unit_test_setup_teardown(test_no_boot_without_random_bytes, start, stop),
+        cmocka_unit_test_setup_teardown(test_pcr16_extended_meanwhile, start, stop),
+        cmocka_unit_test_setup_teardown(test_locked_pcr16_ends_the_vault, start, stop),
         cmocka_unit_test_setup_teardown(test_other_data_key_on_decrypt, start, stop),
         cmocka_unit_test_setup_teardown(test_other_key_id, start, stop),
         cmocka_unit_test_setup_teardown(test_envelope_is_no_oracle, start, stop),

@@ -56,6 +56,7 @@ void vaulthost_send(struct vaulthost *host, struct bytes raw);
 // A configuration of the tests: keyset "main" under n CMKs, administrators, chain 31337.
 struct vaulthost_options {
     uint8_t deployment, k, n; // k and n: 0 means 1
+    bool second;              // another keyset, "next", under VAULTHOST_ARN
     uint8_t admin_threshold, admins;
     struct config_key admin[CONFIG_ADMINS];
 };
