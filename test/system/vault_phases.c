@@ -190,6 +190,26 @@ static void test_locked_pcr16_ends_the_vault(void **context)
     assert_false(vaulthost_alive(&host));
 }
 
+// A release enclave in debug mode, whose console the parent reads, takes no configuration.
+static void test_debug_mode(void **context)
+{
+    static const struct {
+        bool release, debug;
+        enum err_code code;
+    } cases[] = {
+        { true, true, ERR_DENIED },
+        { true, false, ERR_NONE },
+        { false, true, ERR_NONE },
+    };
+
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        vaulthost_start_as(&host, getenv("CLOISTER_PKI"), cases[i].release, cases[i].debug);
+        assert_int_equal(call(MSG_CONFIGURE, vaulthost_config(1)), cases[i].code);
+        assert_int_equal(call(MSG_CONFIG, BYTES_NONE), cases[i].code ? ERR_PHASE : ERR_NONE);
+        stop(context);
+    }
+}
+
 // KMS (or who plays it) answers Decrypt with another data key than GenerateDataKey: no keyset.
 static void test_other_data_key_on_decrypt(void **context)
 {
@@ -372,6 +392,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_no_boot_without_random_bytes, start, stop),
         cmocka_unit_test_setup_teardown(test_pcr16_extended_meanwhile, start, stop),
         cmocka_unit_test_setup_teardown(test_locked_pcr16_ends_the_vault, start, stop),
+        cmocka_unit_test(test_debug_mode),
         cmocka_unit_test_setup_teardown(test_other_data_key_on_decrypt, start, stop),
         cmocka_unit_test_setup_teardown(test_other_key_id, start, stop),
         cmocka_unit_test_setup_teardown(test_envelope_is_no_oracle, start, stop),

@@ -375,7 +375,7 @@ int main(int argc, char **argv)
     static const struct CMUnitTest tests[] = { cmocka_unit_test(test_accounts),
                                                cmocka_unit_test(test_administration) };
 
-    if (argc == 3)
+    if (argc == 4)
         vault_main(argv);
     return cmocka_run_group_tests_name("vault sizes", tests, NULL, NULL);
 }

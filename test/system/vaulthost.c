@@ -32,7 +32,7 @@ static void check(struct err err)
 }
 
 // The vault must be its process's first user of libcrypto, so it gets a fresh image of the program.
-_Noreturn static void child(int nsm, int supervisor)
+_Noreturn static void child(int nsm, int supervisor, bool release)
 {
     char nsm_text[16], supervisor_text[16];
     char self[4096] = "";
@@ -42,7 +42,8 @@ _Noreturn static void child(int nsm, int supervisor)
     (void)snprintf(supervisor_text, sizeof(supervisor_text), "%d", supervisor);
     // The name, not the link: under valgrind the link leads to valgrind.
     must(readlink("/proc/self/exe", self, sizeof(self) - 1) > 0);
-    (void)execl(self, "vaulthost", nsm_text, supervisor_text, (char *)NULL);
+    (void)execl(self, "vaulthost", nsm_text, supervisor_text, release ? "release" : "development",
+                (char *)NULL);
     _exit(127);
 }
 
@@ -51,10 +52,11 @@ void vaulthost_main(int argc, char **argv)
     struct vault_env env = { .nsm_call = env_this.nsm_call };
     struct err err;
 
-    if (argc != 3)
+    if (argc != 4)
         return;
     env.nsm_fd = (int)strtol(argv[1], NULL, 10);
     env.supervisor_fd = (int)strtol(argv[2], NULL, 10);
+    env.refuse_zero_pcr0 = strcmp(argv[3], "release") == 0;
     err = vault_run(&env);
     if (err.code)
         fprintf(stderr, "vault: %s (%s:%u)\n", err_text(err), err.file, err.line);
@@ -62,6 +64,11 @@ void vaulthost_main(int argc, char **argv)
 }
 
 void vaulthost_start(struct vaulthost *host, const char *pki)
+{
+    vaulthost_start_as(host, pki, false, false);
+}
+
+void vaulthost_start_as(struct vaulthost *host, const char *pki, bool release, bool debug)
 {
     static const struct nsmdev_options options = {
         .pcrs = { .image = { 0xAA, 1 }, .application = { 2 }, .role = { 0xBB, 3 } },
@@ -83,12 +90,13 @@ void vaulthost_start(struct vaulthost *host, const char *pki)
         (void)close(supervisor[0]);
         (void)close(channel[0]);
         (void)close(channel[1]);
-        child(nsm[1], supervisor[1]);
+        child(nsm[1], supervisor[1], release);
     }
     (void)close(nsm[1]);
     (void)close(supervisor[1]);
     check(libcrypto_init());
     with_pki.pki = pki;
+    with_pki.debug = debug;
     check(nsmdev_new(&host->nsm, &with_pki));
     host->nsm_fd = nsm[0];
     host->channel = channel[0];

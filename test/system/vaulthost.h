@@ -45,6 +45,8 @@ struct vaulthost_answer {
 void vaulthost_main(int argc, char **argv);
 // Starts everything; ends the test program when it cannot. `pki` is the build's pki directory.
 void vaulthost_start(struct vaulthost *host, const char *pki);
+// The same, with the anchors of a release, and in an enclave in debug mode (PCR0 is zero).
+void vaulthost_start_as(struct vaulthost *host, const char *pki, bool release, bool debug);
 void vaulthost_stop(struct vaulthost *host);
 // False once the vault's process has ended.
 bool vaulthost_alive(struct vaulthost *host);
