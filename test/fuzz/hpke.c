@@ -1,10 +1,11 @@
 // SPDX-License-Identifier: Apache-2.0
-// crypto/openssl/hpke.h and proto/offer.h, as an import uses them: envelopes as they come ('r'), a
-// genuine one that was changed ('c'), public keys to seal to ('s'), and a genuine offer of which
-// document or terms were changed ('o'). Nothing opens but what was sealed, and nobody seals to
-// another key than the enclave offered.
+// crypto/openssl/hpke.h, proto/offer.h and cli/proof.h, as an import uses them: envelopes as they
+// come ('r'), a genuine one that was changed ('c'), public keys to seal to ('s'), and a genuine
+// offer of which document or terms were changed ('o'). Nothing opens but what was sealed, and
+// nobody seals to another key than the enclave offered.
 #include "nsm.h"
 
+#include "cli/proof.h"
 #include "crypto/cose.h"
 #include "crypto/openssl/hpke.h"
 #include "crypto/openssl/libcrypto.h"
@@ -18,7 +19,7 @@ static uint8_t text[TEXT_BYTES], response[NSMDEV_RESPONSE_MAX];
 static uint8_t pcr0[48], pcr16[48];
 static struct bytes document;
 static struct offer_terms terms = { .deployment = { { 1 } }, .account = { { 2 } } };
-static struct receipt_trust trust = { .pcr0_len = 1, .pcr16 = pcr16 };
+static struct proof_trust trust = { .pcr0_len = 1, .pcr16 = pcr16 };
 static uint64_t made_ms;
 
 // Opens, or says nothing about why not, and leaves nothing behind.
@@ -82,7 +83,7 @@ static void fuzz_offer(struct bytes in)
     struct rd rd = rd_of(in);
     struct bytes part = rd_var8(&rd, 255);
     struct wr wr = WR_OF(terms_of);
-    struct receipt_trust other = trust;
+    struct proof_trust other = trust;
     struct cose genuine, got;
     struct bytes told, doc;
 
@@ -91,7 +92,7 @@ static void fuzz_offer(struct bytes in)
     told = fuzz_change(terms_of, sizeof(terms_of), wr_done(&wr), part);
     doc = fuzz_change(changed, sizeof(changed), document, rd.left);
     other.pcr16 = terms_of + sizeof(digest);
-    if (offer_check(&other, doc, BYTES_LIT("nonce"), made_ms, terms_of).code)
+    if (proof_check_offer(&other, doc, BYTES_LIT("nonce"), made_ms, terms_of).code)
         return;
     must(told.p && memcmp(terms_of, digest, sizeof(digest)) == 0);
     must(memcmp(other.pcr16, pcr16, sizeof(pcr16)) == 0);
@@ -129,7 +130,7 @@ static void start(void)
     made_ms = doc.timestamp_ms;
     memcpy(pcr0, doc.pcr[0], sizeof(pcr0));
     memcpy(pcr16, doc.pcr[16], sizeof(pcr16));
-    fuzz_ok(offer_check(&trust, document, BYTES_LIT("nonce"), made_ms, digest));
+    fuzz_ok(proof_check_offer(&trust, document, BYTES_LIT("nonce"), made_ms, digest));
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)

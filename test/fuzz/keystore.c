@@ -6,9 +6,9 @@
 #include "fuzz.h"
 
 #include "cli/keystore.h"
+#include "cli/openssl/aesctr.h"
 #include "crypto/ecdsa.h"
 #include "crypto/keccak.h"
-#include "crypto/openssl/aesctr.h"
 #include "crypto/openssl/libcrypto.h"
 
 #define COST_SMALL 1024U // n r p, and rounds: what one input may cost

@@ -7,6 +7,7 @@
 #include "crypto/attest.h"
 #include "crypto/cms.h"
 #include "crypto/openssl/rsa.h"
+#include "emu/envelope.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -80,7 +81,7 @@ static struct bytes envelope(uint8_t data_key)
     struct seckey key = { { data_key, 1 } };
     struct wr wr = WR_OF(cms);
 
-    must(!cms_seal(&wr, BYTES_OF(recipient), BYTES_OF(key.b), true).code);
+    must(!envelope_seal(&wr, BYTES_OF(recipient), BYTES_OF(key.b), true).code);
     return wr_done(&wr);
 }
 
