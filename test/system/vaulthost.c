@@ -22,7 +22,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#define ANSWER_MS 60000
+#define ANSWER_MS 240000 // under valgrind, on a busy machine
 
 static void check(struct err err)
 {
