@@ -44,9 +44,8 @@ static void copy_text(struct wr *wr, struct rd *rd)
     struct bytes text = cbor_text(rd);
     char word[32];
 
-    if (text.n < sizeof(word) && !memchr(text.p ? text.p : (const uint8_t *)"", 0, text.n)) {
-        if (text.n)
-            memcpy(word, text.p, text.n);
+    if (text.n > 0 && text.n < sizeof(word) && !memchr(text.p, 0, text.n)) {
+        memcpy(word, text.p, text.n);
         word[text.n] = '\0';
         cbor_put_text(wr, word);
         return;
