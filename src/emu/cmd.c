@@ -39,8 +39,9 @@ static int cmd_print(const struct wr *wr)
 
 int cmd_measure(char **argv)
 {
-    const char *enclave = NULL, *role = NULL;
-    const struct args_option options[] = { { "enclave", &enclave, NULL, true },
+    const char *enclave = NULL, *eif = NULL, *role = NULL;
+    const struct args_option options[] = { { "enclave", &enclave, NULL, false },
+                                           { "eif", &eif, NULL, false },
                                            { "role", &role, NULL, false } };
     struct nsmdev_pcrs pcrs;
     uint8_t text[1024];
@@ -50,14 +51,16 @@ int cmd_measure(char **argv)
 
     if (args_read(options, ARRAY_LEN(options), argv).code)
         return 2;
-    e = measure_enclave(&pcrs, enclave, role, NULL);
+    if (!enclave == !eif)
+        return cmd_failed("measure", FAIL(ERR_MALFORMED, "expected --enclave or --eif"));
+    e = eif ? measure_eif(&pcrs, eif, role, NULL) : measure_enclave(&pcrs, enclave, role, NULL);
     if (e.code)
-        return cmd_failed(enclave, e);
+        return cmd_failed(eif ? eif : enclave, e);
     jw_object(&jw);
     jw_key(&jw, "pcr0");
     jw_digits(&jw, BYTES_OF(pcrs.image));
     jw_key(&jw, "pcr1");
-    jw_digits(&jw, BYTES_OF(pcrs.image));
+    jw_digits(&jw, BYTES_OF(pcrs.boot));
     jw_key(&jw, "pcr2");
     jw_digits(&jw, BYTES_OF(pcrs.application));
     jw_key(&jw, "pcr3");

@@ -109,6 +109,10 @@ static FALLIBLE env_boot(void)
     return OK;
 }
 
+static void env_end(void)
+{
+}
+
 const struct env env_this = {
     .name = "emulated",
     .open_nsm = env_open_nsm,
@@ -116,4 +120,5 @@ const struct env env_this = {
     .nsm_call = env_nsm_call,
     .dial = env_dial,
     .boot = env_boot,
+    .end = env_end,
 };

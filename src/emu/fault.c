@@ -31,7 +31,13 @@ enum kind {
     CORRUPT_CMS,
     WRONG_RECIPIENT,
     OTHER_DATA_KEY,
-    CUT
+    CUT,
+    LINK_DROP,
+    LINK_DELAY,
+    LINK_REORDER,
+    LINK_HALF_CLOSE,
+    LINK_CUT,
+    LINK_FLOOD
 };
 
 static const struct form {
@@ -49,6 +55,12 @@ static const struct form {
     [WRONG_RECIPIENT] = { "wrong-recipient", NULL, false, 0, 0, 0 },
     [OTHER_DATA_KEY] = { "other-data-key", NULL, false, 0, 0, 0 },
     [CUT] = { "cut", "bytes", true, 1, 131072, 0 },
+    [LINK_DROP] = { "link-drop", "packets", true, 1, 1000000, 0 },
+    [LINK_DELAY] = { "link-delay", "ms", true, 1, 60000, 0 },
+    [LINK_REORDER] = { "link-reorder", NULL, false, 0, 0, 0 },
+    [LINK_HALF_CLOSE] = { "link-half-close", "bytes", true, 1, 1000000000, 0 },
+    [LINK_CUT] = { "link-cut", "bytes", true, 1, 1000000000, 0 },
+    [LINK_FLOOD] = { "link-flood", "packets", true, 1, 1000000, 0 },
 };
 
 struct line {
@@ -93,19 +105,49 @@ struct err fault_clear(const char *dir)
     return OK;
 }
 
+static bool line_is_link(const struct line *line)
+{
+    return line->kind >= LINK_DROP;
+}
+
+static bool operation_is_link(const char *operation)
+{
+    return strcmp(operation, FAULT_CONTROL) == 0 || strcmp(operation, FAULT_EGRESS) == 0;
+}
+
 static bool line_meets(const struct line *line, const char *operation)
 {
     uint8_t random[4];
 
-    if (line->operation[0] && strcmp(line->operation, operation) != 0)
+    if (line_is_link(line) != operation_is_link(operation) ||
+        (line->operation[0] && strcmp(line->operation, operation) != 0))
         return false;
     libcrypto_random(random, sizeof(random));
     return line->percent == 0 ||
            (random[0] | (unsigned)random[1] << 8 | (unsigned)random[2] << 16) % 100 < line->percent;
 }
 
+static void fault_set_link(struct fault_link *out, const struct line *line)
+{
+    out->reorder |= line->kind == LINK_REORDER;
+    if (line->kind == LINK_DROP)
+        out->drop = (unsigned)line->value;
+    if (line->kind == LINK_DELAY)
+        out->delay_ms = (unsigned)line->value;
+    if (line->kind == LINK_FLOOD)
+        out->flood = (unsigned)line->value;
+    if (line->kind == LINK_HALF_CLOSE)
+        out->half_close = line->value;
+    if (line->kind == LINK_CUT)
+        out->cut = line->value;
+}
+
 static void fault_set(struct fault *out, const struct line *line)
 {
+    if (line_is_link(line)) {
+        fault_set_link(&out->link, line);
+        return;
+    }
     out->throttle |= line->kind == THROTTLE;
     out->wrong_key_id |= line->kind == WRONG_KEY_ID;
     out->plaintext |= line->kind == PLAINTEXT;
@@ -211,7 +253,8 @@ static FALLIBLE read_kind(enum kind *out, struct bytes name)
     }
     return FAIL(ERR_MALFORMED,
                 "fault: expected throttle, internal, latency, wrong-key-id, plaintext, "
-                "corrupt-cms, wrong-recipient, other-data-key or cut");
+                "corrupt-cms, wrong-recipient, other-data-key, cut, link-drop, link-delay, "
+                "link-reorder, link-half-close, link-cut or link-flood");
 }
 
 static struct err line_parse(struct line *line, struct bytes text)
@@ -224,7 +267,7 @@ static struct err line_parse(struct line *line, struct bytes text)
     while (text.n > 0)
         TRY(read_option(line, split(&text, ','), &given));
     ENSURE(given || !forms[line->kind].required, ERR_MALFORMED,
-           "fault: latency needs ms=N, cut needs bytes=N");
+           "fault: it needs its own option (ms=N, bytes=N or packets=N; emu/fault.h)");
     ENSURE(line->kind != INTERNAL || line->value == 500 || line->value == 503, ERR_MALFORMED,
            "fault: status: expected 500 or 503");
     return OK;

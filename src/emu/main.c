@@ -18,7 +18,7 @@ static const struct command {
     const char *help;
 } commands[] = {
     { "measure", NULL, cmd_measure,
-      "--enclave FILE [--role ARN]\n"
+      "--enclave FILE | --eif FILE [--role ARN]\n"
       "      print the PCRs that the enclave will have, as JSON" },
     { "key", "create", cmd_key_create,
       "--dir DIR --region REGION --account 12DIGITS\n"
@@ -42,12 +42,15 @@ static const struct command {
       "--dir DIR [--clear] [FAULT[,OPTION=NUMBER]...]\n"
       "      order a fault of the running KMS; without FAULT print those in force. FAULT is\n"
       "      throttle, internal, latency, wrong-key-id, plaintext, corrupt-cms, wrong-recipient,\n"
-      "      other-data-key or cut; options are in src/emu/fault.h" },
+      "      other-data-key or cut; of a virtual machine's vsock link-drop, link-delay,\n"
+      "      link-reorder, link-half-close, link-cut or link-flood; src/emu/fault.h has options" },
     { "run", NULL, run_command,
       "--dir DIR --pki PKIDIR --enclave FILE [--role ARN] [--debug-mode] [--no-restart]\n"
       "      [--clock-skew-s N] [--max-age-s N] [--imds-ttl-s N]\n"
       "      run the enclave with emulated NSM, KMS and IMDSv2 until SIGTERM. Without --role\n"
-      "      PCR3 is zero and IMDS has no credentials, as on an instance without a role" },
+      "      PCR3 is zero and IMDS has no credentials, as on an instance without a role. With\n"
+      "      --eif FILE [--cid N] in place of --enclave it starts nothing, but is NSM and vsock\n"
+      "      for a virtual machine that boots the image: DIR/nsm.sock and DIR/vsock.sock" },
 };
 
 static int help(FILE *to, int status)

@@ -84,7 +84,7 @@ static FALLIBLE dev_fill(struct nsmdev *dev, const struct nsmdev_options *option
 
     ENSURE(fits, ERR_TOO_LARGE, "security module: a name is too long");
     memcpy(dev->pcr[0], options->pcrs.image, NSMDEV_PCR_BYTES);
-    memcpy(dev->pcr[1], options->pcrs.image, NSMDEV_PCR_BYTES);
+    memcpy(dev->pcr[1], options->pcrs.boot, NSMDEV_PCR_BYTES);
     memcpy(dev->pcr[2], options->pcrs.application, NSMDEV_PCR_BYTES);
     memcpy(dev->pcr[3], options->pcrs.role, NSMDEV_PCR_BYTES);
     memcpy(dev->pcr[4], options->pcrs.instance, NSMDEV_PCR_BYTES);

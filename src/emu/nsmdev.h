@@ -16,7 +16,8 @@ struct nsmdev;
 
 // What the hypervisor measured before the enclave's first instruction.
 struct nsmdev_pcrs {
-    uint8_t image[NSMDEV_PCR_BYTES];       // PCR0 and PCR1
+    uint8_t image[NSMDEV_PCR_BYTES];       // PCR0
+    uint8_t boot[NSMDEV_PCR_BYTES];        // PCR1
     uint8_t application[NSMDEV_PCR_BYTES]; // PCR2
     uint8_t role[NSMDEV_PCR_BYTES];        // PCR3; zero without a role
     uint8_t instance[NSMDEV_PCR_BYTES];    // PCR4

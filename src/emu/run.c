@@ -14,6 +14,7 @@
 #include "emu/imds.h"
 #include "emu/journal.h"
 #include "emu/kms.h"
+#include "emu/machine.h"
 #include "emu/measure.h"
 #include "emu/vm.h"
 
@@ -34,9 +35,9 @@
 #define NSM_ROOT_MAX   1024
 
 struct run {
-    const char *dir, *pki, *enclave, *role;
+    const char *dir, *pki, *enclave, *eif, *role;
     bool debug, no_restart;
-    int64_t clock_skew_s, max_age_s, imds_life_s;
+    int64_t clock_skew_s, max_age_s, imds_life_s, guest_cid;
     char instance_id[20]; // "i-" and 17 digits; stays over the enclave's restarts
     uint8_t nsm_root[NSM_ROOT_MAX];
     int pid_fd; // holds the directory's lock
@@ -45,6 +46,7 @@ struct run {
     struct tls_context *tls;
     struct server *kms_server, *imds_server;
     struct vm *vm;
+    struct machine *machine; // in the vm's place when there is an image
     struct deadline restart_at;
     int64_t started_ms;
     int backoff_ms;
@@ -72,7 +74,7 @@ static FALLIBLE run_all(struct run *run, const sigset_t *signals)
 int run_command(char **argv)
 {
     AUTO(run_close)
-    struct run run = { .max_age_s = 300, .imds_life_s = 3600, .pid_fd = -1 };
+    struct run run = { .max_age_s = 300, .imds_life_s = 3600, .guest_cid = 16, .pid_fd = -1 };
     int status = run_options(&run, argv);
     sigset_t signals;
     struct err e;
@@ -95,17 +97,29 @@ int run_command(char **argv)
 
 static int run_options(struct run *run, char **argv)
 {
-    const char *skew = NULL, *age = NULL, *ttl = NULL;
+    const char *skew = NULL, *age = NULL, *ttl = NULL, *cid = NULL;
     const struct args_option options[] = {
-        { "dir", &run->dir, NULL, true },           { "pki", &run->pki, NULL, true },
-        { "enclave", &run->enclave, NULL, true },   { "role", &run->role, NULL, false },
-        { "debug-mode", NULL, &run->debug, false }, { "no-restart", NULL, &run->no_restart, false },
-        { "clock-skew-s", &skew, NULL, false },     { "max-age-s", &age, NULL, false },
+        { "dir", &run->dir, NULL, true },
+        { "pki", &run->pki, NULL, true },
+        { "enclave", &run->enclave, NULL, false },
+        { "role", &run->role, NULL, false },
+        { "debug-mode", NULL, &run->debug, false },
+        { "no-restart", NULL, &run->no_restart, false },
+        { "clock-skew-s", &skew, NULL, false },
+        { "max-age-s", &age, NULL, false },
         { "imds-ttl-s", &ttl, NULL, false },
+        { "eif", &run->eif, NULL, false },
+        { "cid", &cid, NULL, false },
     };
 
     if (args_read(options, ARRAY_LEN(options), argv).code)
         return 2;
+    if (!run->enclave == !run->eif || (cid && !run->eif) ||
+        args_number(&run->guest_cid, cid, 4, INT32_MAX).code) {
+        (void)fprintf(stderr, "cloister-emu: expected --enclave FILE, or --eif FILE and then "
+                              "perhaps --cid, at least 4\n");
+        return 2;
+    }
     if (args_number(&run->clock_skew_s, skew, -INT32_MAX, INT32_MAX).code ||
         args_number(&run->max_age_s, age, 1, INT32_MAX).code ||
         args_number(&run->imds_life_s, ttl, 2, INT32_MAX).code) {
@@ -245,10 +259,29 @@ static FALLIBLE run_new_module(const struct run *run, struct nsmdev **nsm)
     libcrypto_random(random, sizeof(random));
     hex_encode(hex, BYTES_OF(random));
     (void)snprintf(module_id, sizeof(module_id), "%s-enc%s", run->instance_id, hex);
-    TRY(measure_enclave(&options.pcrs, run->enclave, run->role, run->instance_id));
+    if (run->eif)
+        TRY(measure_eif(&options.pcrs, run->eif, run->role, run->instance_id));
+    else
+        TRY(measure_enclave(&options.pcrs, run->enclave, run->role, run->instance_id));
     TRY(nsmdev_new(nsm, &options));
     hex_encode(hex, bytes_of(options.pcrs.image, 4));
     journal("enclave measured: PCR0 %s..%s", hex, run->debug ? " (debug mode: shown as zero)" : "");
+    return OK;
+}
+
+// For every machine that is switched on: the image is measured as it is then.
+static struct err run_machine_module(struct nsmdev **out, void *context)
+{
+    return run_new_module(context, out);
+}
+
+static FALLIBLE run_machine(struct run *run)
+{
+    struct machine_options options = { run->dir, (uint32_t)run->guest_cid, run_machine_module,
+                                       run };
+
+    TRY(machine_start(&run->machine, &options));
+    journal("devices are ready for a machine that boots the image");
     return OK;
 }
 
@@ -258,6 +291,8 @@ static struct err run_enclave(struct run *run)
     struct nsmdev *nsm = NULL;
     char text[16];
 
+    if (run->eif)
+        return run_machine(run);
     TRY(run_new_module(run, &nsm));
     TRY(vm_start(&run->vm, &options, nsm));
     run->started_ms = deadline_now_ms();
@@ -295,7 +330,7 @@ static void run_restart(struct run *run)
 {
     struct err e;
 
-    if (run->vm || run->no_restart || deadline_left_ms(run->restart_at) > 0)
+    if (run->vm || run->machine || run->no_restart || deadline_left_ms(run->restart_at) > 0)
         return;
     e = run_enclave(run);
     if (!e.code)
@@ -327,6 +362,7 @@ static void run_close(struct run *run)
     run_remove(run, "kms.addr");
     run_remove(run, "imds.addr");
     vm_stop(&run->vm, STOP_MS);
+    machine_stop(&run->machine);
     if (run->kms_server)
         server_stop(&run->kms_server);
     if (run->imds_server)

@@ -11,7 +11,8 @@
 
 struct env {
     const char *name; // "hardware" or "emulated"
-    // PID 1: descriptors that the children inherit. They are open for the whole run.
+    // PID 1: descriptors that the children inherit. They are open for the whole run. open_nsm also
+    // sees to it that the kernel's random numbers rest on the module's.
     struct err (*open_nsm)(int *nsm_fd);
     struct err (*open_link)(int *listen_fd, int *dial_fd); // dial_fd may be -1 (hardware)
     // Vault: one NSM request (CBOR) and its answer into answer[cap], at most 12 KiB.
@@ -21,6 +22,8 @@ struct env {
     struct err (*dial)(int dial_fd, uint32_t port, int *fd, struct deadline until);
     // PID 1: mounts, heartbeat and what else an init does there; nothing when emulated.
     struct err (*boot)(void);
+    // PID 1, when all is over: ends the machine; returns where there is none.
+    void (*end)(void);
 };
 
 // The object that is linked in decides; there is no other way to choose.

@@ -1,19 +1,29 @@
 // SPDX-License-Identifier: Apache-2.0
 // The real surroundings: /dev/nsm by ioctl (linux/nsm.h, which Debian 12's headers lack), AF_VSOCK
-// for the link, and the mounts and heartbeat of a Nitro enclave's init.
+// for the link, and the duties of a Nitro enclave's init: driver, mounts, heartbeat, randomness,
+// and ending the machine. Whatever of these fails is fatal: there is no enclave without them.
 #include "enclave/env.h"
 
+#include "base/cbor.h"
+#include "base/ct.h"
 #include "base/fd.h"
 #include "base/must.h"
 
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
+#include <stdio.h>
+#include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
+#include <sys/reboot.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <linux/random.h>
 #include <linux/vm_sockets.h>
 
 #define NSM_REQUEST_MAX 0x1000
@@ -22,6 +32,8 @@
 #define HEARTBEAT_PORT  9000
 #define HEARTBEAT_BYTE  0xB7
 #define HEARTBEAT_MS    5000
+#define LINK_BUFFER     131072 // bytes in flight of one connection, each way
+#define RANDOM_BYTES    256    // what the NSM gives at once: eight times the kernel's pool
 
 struct nsm_iovec {
     uint64_t addr, len;
@@ -34,13 +46,6 @@ struct nsm_raw {
 #define NSM_IOCTL_RAW _IOWR(0x0A, 0x0, struct nsm_raw)
 _Static_assert(sizeof(struct nsm_raw) == 32, "the kernel's layout");
 
-static struct err hardware_open_nsm(int *nsm_fd)
-{
-    *nsm_fd = open("/dev/nsm", O_RDWR | O_CLOEXEC);
-    ENSURE(*nsm_fd >= 0, ERR_DEVICE, "/dev/nsm cannot be opened: not a Nitro enclave?");
-    return OK;
-}
-
 static struct err hardware_nsm_call(int nsm_fd, struct bytes request, uint8_t *answer, size_t cap,
                                     size_t *n)
 {
@@ -52,7 +57,7 @@ static struct err hardware_nsm_call(int nsm_fd, struct bytes request, uint8_t *a
     int done;
 
     ENSURE(request.n <= NSM_REQUEST_MAX, ERR_TOO_LARGE, "NSM: request is larger than 4096 bytes");
-    do {
+    do { // the driver itself gives a silent device up, after 120 s (drivers/misc/nsm.c)
         done = ioctl(nsm_fd, NSM_IOCTL_RAW, &raw);
     } while (done < 0 && errno == EINTR);
     ENSURE(done == 0, ERR_DEVICE, "NSM: ioctl failed");
@@ -63,6 +68,68 @@ static struct err hardware_nsm_call(int nsm_fd, struct bytes request, uint8_t *a
     return OK;
 }
 
+struct kernel_random { // rand_pool_info of linux/random.h
+    int bits, n;
+    uint8_t bytes[RANDOM_BYTES];
+};
+
+static void kernel_random_wipe(struct kernel_random *random)
+{
+    ct_wipe(random, sizeof(*random));
+}
+
+// The answer {"GetRandom": {"random": bytes}} into the kernel's generator, which counts them as
+// fully random: from then on getrandom(2) rests on the hypervisor's source too. No key is drawn
+// before. The kernel's own nsm-hwrng may have done the same; that is not taken for granted.
+static struct err random_feed(int nsm_fd, int random_fd)
+{
+    AUTO(kernel_random_wipe) struct kernel_random random = { 0 };
+    uint8_t answer[NSM_ANSWER_MAX];
+    struct bytes bytes;
+    struct rd rd;
+    size_t n = 0;
+
+    TRY(hardware_nsm_call(nsm_fd, BYTES_LIT("\x69GetRandom"), answer, sizeof(answer), &n));
+    rd = rd_of(bytes_of(answer, n));
+    ENSURE(cbor_map(&rd) == 1 && bytes_equal_str(cbor_text(&rd), "GetRandom") &&
+               cbor_map(&rd) == 1 && bytes_equal_str(cbor_text(&rd), "random"),
+           ERR_DEVICE, "NSM: no random bytes");
+    bytes = cbor_bytes(&rd);
+    ENSURE(!cbor_end(&rd).code && bytes.n == RANDOM_BYTES && !ct_is_zero(bytes), ERR_DEVICE,
+           "NSM: expected 256 random bytes");
+    random.bits = 8 * RANDOM_BYTES;
+    random.n = RANDOM_BYTES;
+    memcpy(random.bytes, bytes.p, bytes.n);
+    ct_wipe(answer, sizeof(answer));
+    ENSURE(ioctl(random_fd, RNDADDENTROPY, &random) == 0, ERR_IO,
+           "init: the kernel does not take random bytes");
+    return OK;
+}
+
+static struct err hardware_open_nsm(int *nsm_fd)
+{
+    AUTO(fd_close) int random_fd = open("/dev/random", O_RDWR | O_CLOEXEC);
+
+    *nsm_fd = open("/dev/nsm", O_RDWR | O_CLOEXEC);
+    ENSURE(*nsm_fd >= 0, ERR_DEVICE, "/dev/nsm cannot be opened: not a Nitro enclave?");
+    ENSURE(random_fd >= 0, ERR_IO, "init: /dev/random cannot be opened");
+    return random_feed(*nsm_fd, random_fd);
+}
+
+// A peer's bytes that nobody reads yet are kept in the kernel, as are ours that it does not take:
+// both are bounded, whatever credit the parent claims to give. Accepted connections inherit it.
+static struct err link_socket(int *fd)
+{
+    uint64_t most = LINK_BUFFER;
+
+    *fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    ENSURE(*fd >= 0, ERR_IO, "vsock: no socket");
+    ENSURE(setsockopt(*fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_MAX_SIZE, &most, sizeof(most)) == 0 &&
+               setsockopt(*fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_SIZE, &most, sizeof(most)) == 0,
+           ERR_IO, "vsock: buffers cannot be set");
+    return OK;
+}
+
 static struct err hardware_open_link(int *listen_fd, int *dial_fd)
 {
     struct sockaddr_vm any = { .svm_family = AF_VSOCK,
@@ -70,8 +137,7 @@ static struct err hardware_open_link(int *listen_fd, int *dial_fd)
                                .svm_cid = VMADDR_CID_ANY };
 
     *dial_fd = -1;
-    *listen_fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    ENSURE(*listen_fd >= 0, ERR_IO, "vsock: no socket");
+    TRY(link_socket(listen_fd));
     ENSURE(bind(*listen_fd, (struct sockaddr *)&any, sizeof(any)) == 0, ERR_IO,
            "vsock: port 5000 cannot be bound");
     ENSURE(listen(*listen_fd, LISTEN_BACKLOG) == 0, ERR_IO, "vsock: listen failed");
@@ -97,10 +163,10 @@ static struct err vsock_connect(int fd, uint32_t port, struct deadline until)
 
 static struct err hardware_dial(int dial_fd, uint32_t port, int *fd, struct deadline until)
 {
-    AUTO(fd_close) int made = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    AUTO(fd_close) int made = -1;
 
     (void)dial_fd;
-    ENSURE(made >= 0, ERR_IO, "vsock: no socket");
+    TRY(link_socket(&made));
     TRY(vsock_connect(made, port, until));
     *fd = made;
     made = -1;
@@ -121,12 +187,47 @@ static struct err heartbeat(void)
     return OK;
 }
 
-static struct err mount_one(const char *source, const char *target, const char *type)
+// A kernel that has the NSM's driver as a module finds it beside init, as in AWS's own images.
+static struct err driver_load(void)
 {
-    int done = mount(source, target, type, MS_NOSUID | MS_NOEXEC, NULL);
+    AUTO(fd_close) int fd = open("/nsm.ko", O_RDONLY | O_CLOEXEC);
 
-    ENSURE(done == 0 || errno == EBUSY, ERR_IO, "init: mount failed");
+    ENSURE(fd < 0 || syscall(SYS_finit_module, fd, "", 0) == 0 || errno == EEXIST, ERR_DEVICE,
+           "init: /nsm.ko cannot be loaded");
     return OK;
+}
+
+static struct err mount_one(const char *target, const char *type)
+{
+    ENSURE(mkdir(target, 0755) == 0 || errno == EEXIST, ERR_IO, "init: mkdir failed");
+    ENSURE(mount(type, target, type, MS_NOSUID | MS_NOEXEC, NULL) == 0 || errno == EBUSY, ERR_IO,
+           "init: mount failed");
+    return OK;
+}
+
+static struct err node_make(const char *path, unsigned major_number, unsigned minor_number)
+{
+    ENSURE(mknod(path, S_IFCHR | 0600, makedev(major_number, minor_number)) == 0 || errno == EEXIST,
+           ERR_IO, "init: mknod failed");
+    return OK;
+}
+
+// What stands in /dev without devtmpfs. The NSM's number is chosen by the kernel: /proc/misc has
+// it.
+static struct err nodes_make(void)
+{
+    unsigned minor_number, nsm = 0;
+    char name[32];
+    FILE *misc = fopen("/proc/misc", "re");
+
+    ENSURE(misc, ERR_IO, "init: /proc/misc cannot be read");
+    while (fscanf(misc, "%u %31s", &minor_number, name) == 2)
+        nsm = strcmp(name, "nsm") == 0 ? minor_number : nsm;
+    (void)fclose(misc);
+    ENSURE(nsm > 0, ERR_DEVICE, "init: the kernel has no NSM driver: not a Nitro enclave?");
+    TRY(node_make("/dev/null", 1, 3));
+    TRY(node_make("/dev/random", 1, 8));
+    return node_make("/dev/nsm", 10, nsm);
 }
 
 // A kernel that finds no /dev/console starts init without descriptors 0 to 2. They must not become
@@ -149,10 +250,19 @@ static struct err hardware_boot(void)
 {
     if (getpid() != 1)
         return OK; // under AWS's own init, which has mounted and sent its heartbeat
-    TRY(mount_one("dev", "/dev", "devtmpfs"));
+    TRY(driver_load());
+    TRY(mount_one("/proc", "proc"));
+    if (mount_one("/dev", "devtmpfs").code)
+        TRY(nodes_make());
     TRY(console_open());
-    TRY(mount_one("proc", "/proc", "proc"));
     return heartbeat();
+}
+
+// As PID 1 nobody else could end the machine; memory goes with it.
+static void hardware_end(void)
+{
+    if (getpid() == 1)
+        (void)reboot(RB_AUTOBOOT);
 }
 
 const struct env env_this = {
@@ -162,4 +272,5 @@ const struct env env_this = {
     .nsm_call = hardware_nsm_call,
     .dial = hardware_dial,
     .boot = hardware_boot,
+    .end = hardware_end,
 };

@@ -66,5 +66,6 @@ int main(int argc, char **argv)
     if (err.code)
         fprintf(stderr, "event %s ends: %s: %s (%s:%u)\n", argc > 1 ? argv[1] : "init",
                 err_name(err.code), err_text(err), err.file, err.line);
+    env_this.end();
     return err.code ? 1 : 0;
 }

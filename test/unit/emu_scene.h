@@ -45,7 +45,7 @@ static inline int scene_teardown(void **state)
     return nftw(scene_dir, scene_remove, 8, FTW_DEPTH | FTW_PHYS);
 }
 
-// PCR0 to PCR4 are filled with 0xa0, 0xa0, 0xa2, 0xa3 and 0xa4.
+// PCR0 to PCR4 are filled with 0xa0, 0xa1, 0xa2, 0xa3 and 0xa4.
 static inline struct nsmdev_options scene_options(void)
 {
     struct nsmdev_options options = { .pki = scene_pki,
@@ -54,6 +54,7 @@ static inline struct nsmdev_options scene_options(void)
                                       .module_id = SCENE_MODULE };
 
     memset(options.pcrs.image, 0xa0, sizeof(options.pcrs.image));
+    memset(options.pcrs.boot, 0xa1, sizeof(options.pcrs.boot));
     memset(options.pcrs.application, 0xa2, sizeof(options.pcrs.application));
     memset(options.pcrs.role, 0xa3, sizeof(options.pcrs.role));
     memset(options.pcrs.instance, 0xa4, sizeof(options.pcrs.instance));
