@@ -107,6 +107,7 @@ struct err account_create(struct turn *turn)
 
     TRY(msg_read_account_create(&m, &rd));
     TRY(account_check_new(state, &m, &fresh));
+    TRY(deployment_admit(state));
     TRY(entropy_id(&state->nsm, &fresh.id));
     turn->account = fresh.id;
     TRY(key_draw(&state->nsm, &key));

@@ -160,6 +160,18 @@ struct err deployment_kms_document(struct state *state, struct wr *out)
     return document_for(state, &request, out);
 }
 
+// A token bucket as one number (the generic cell rate algorithm, ITU-T I.371).
+struct err deployment_admit(struct state *state)
+{
+    int64_t now = deadline_now_ms();
+    int64_t next = (state->documents_ms > now ? state->documents_ms : now) + VAULT_DOCUMENT_MS;
+
+    ENSURE(next - now <= VAULT_DOCUMENT_MS * VAULT_DOCUMENT_BURST, ERR_BUSY,
+           "attestation: more than 100 documents a second; try again");
+    state->documents_ms = next;
+    return OK;
+}
+
 struct err deployment_receipt(struct state *state, struct bytes user_data, struct bytes nonce,
                               struct wr *out)
 {
@@ -188,6 +200,7 @@ struct err deployment_attestation(struct turn *turn)
     };
 
     TRY(rd_end(&rd));
+    TRY(deployment_admit(state));
     memcpy(status.audit_head, state->audit_head, sizeof(status.audit_head));
     receipt_write_status(&wr, &status);
     TRY(wr_end(&wr));

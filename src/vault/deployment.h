@@ -18,6 +18,8 @@ FALLIBLE deployment_config(struct turn *turn);
 FALLIBLE deployment_attestation(struct turn *turn);
 // A document for KMS: the recipient key as public_key, nothing else. Appended to `out`.
 FALLIBLE deployment_kms_document(struct state *state, struct wr *out);
+// Before a document that somebody else asked for: ERR_BUSY when too many were (vault/limits.h).
+FALLIBLE deployment_admit(struct state *state);
 // A receipt: user_data as given (proto/receipt.h), the client's nonce or none.
 FALLIBLE deployment_receipt(struct state *state, struct bytes user_data, struct bytes nonce,
                             struct wr *out);

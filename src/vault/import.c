@@ -91,6 +91,7 @@ struct err import_begin(struct turn *turn)
 
     TRY(msg_read_account_create(&m, &rd));
     TRY(account_check_new(state, &m, &fresh));
+    TRY(deployment_admit(state));
     TRY(entropy_id(&state->nsm, &account));
     turn->account = account;
     import = import_take(state);

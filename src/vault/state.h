@@ -53,6 +53,7 @@ struct state {
     const struct vault_env *env;
     struct nsm nsm;
     struct clock clock;
+    int64_t documents_ms; // until when the documents given so far use up their share of the NSM
     enum receipt_phase phase;
     struct id boot;
     uint64_t sequence;

@@ -375,6 +375,36 @@ def images():
     write('eif', 'module', b'm' + elf[:16] + b'\x01' + elf[17:])
 
 
+def virtio():
+    """Memory of a guest: head (entries as a power of two, index, offsets of the three rings, where
+    the regions meet), then descriptors at 0, available ring at 256, used ring at 512, data at 1024."""
+    def little(n, size):
+        return n.to_bytes(size, 'little')
+
+    def descriptor(offset, n, flags=0, follows=0):
+        return little(0x10000 + offset, 8) + little(n, 4) + little(flags, 2) + little(follows, 2)
+
+    def memory(name, heads, *descriptors, meet=255, at=(0, 256, 512), start=0):
+        ring = (little(0, 2) + little((start + len(heads)) % 65536, 2) + bytes(2 * (start % 8)) +
+                b''.join(little(h, 2) for h in heads))
+        packet = (little(16, 8) + little(3, 8) + little(1234, 4) + little(8000, 4) + little(4, 4) +
+                  little(1, 2) + little(5, 2) + little(0, 4) + little(65536, 4) + little(0, 4) + b'data')
+        body = b''.join(descriptors).ljust(256, b'\0') + ring.ljust(256, b'\0') + bytes(512) + packet
+        write('virtio', name, b'\x03' + be(start, 2) + b''.join(be(o, 2) for o in at) + bytes([meet]) +
+              body.ljust(2048, b'\0'))
+
+    memory('packet', [0], descriptor(1024, 48))
+    memory('parts', [0], descriptor(1024, 44, 1, 1), descriptor(1068, 4, 1, 2), descriptor(1200, 300, 2))
+    memory('two', [0, 1], descriptor(1024, 48), descriptor(1200, 64, 2))
+    memory('meet', [0], descriptor(1024, 48, 1, 1), descriptor(1000, 64, 2), meet=128)
+    memory('circle', [0], descriptor(1024, 48, 1, 0))
+    memory('outside', [0], descriptor(0, 4096))
+    memory('indirect', [0], descriptor(1024, 16, 4))
+    memory('edge', [0], descriptor(1024, 48), at=(0, 256, 2040))
+    memory('over', [0], descriptor(1024, 48), start=0xffff)
+
+
 if __name__ == '__main__':
     for part in (control, vault, streams, attest, cms, manifests, texts, http, images):
+    for part in (control, vault, attest, cms, manifests, texts, http, images, virtio):
         part()

@@ -10,6 +10,7 @@
 #include "emu/envelope.h"
 #include "emu/nsmdev.h"
 #include "proto/receipt.h"
+#include "vault/limits.h"
 #include "vault/seal.h"
 
 #include <setjmp.h>
@@ -66,6 +67,25 @@ static void test_configured_without_keyset(void **context)
     assert_int_equal(call(MSG_SIGN_TX, BYTES_LIT("x")), ERR_PHASE);
     assert_int_equal(call(MSG_KEYSET_CREATE, BYTES_LIT("\x05other\x00")), ERR_NOT_FOUND);
     assert_int_equal(call(MSG_KEYSET_OPEN, BYTES_LIT("x")), ERR_MALFORMED);
+}
+
+// Documents that anybody may ask for are limited; those for KMS, and signatures, are not.
+static void test_floods_of_documents(void **context)
+{
+    static const uint8_t none = 0;
+    uint8_t keyset[KEYSET_BYTES_MAX];
+    struct id id;
+    unsigned given = 0;
+
+    (void)context;
+    vaulthost_configure(&host, 1);
+    while (call(MSG_ATTESTATION, BYTES_OF(none)) == ERR_NONE)
+        assert_true(++given < 100 * VAULT_DOCUMENT_BURST);
+    assert_true(given >= VAULT_DOCUMENT_BURST);
+    assert_int_equal(call(MSG_ATTESTATION, BYTES_OF(none)), ERR_BUSY);
+    assert_true(vaulthost_keyset(&host, keyset, &id) > 0);
+    usleep(20 * VAULT_DOCUMENT_MS * 1000);
+    assert_int_equal(call(MSG_ATTESTATION, BYTES_OF(none)), ERR_NONE);
 }
 
 static void test_bad_configurations_change_nothing(void **context)
@@ -387,6 +407,7 @@ int main(int argc, char **argv)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_unconfigured, start, stop),
         cmocka_unit_test_setup_teardown(test_configured_without_keyset, start, stop),
+        cmocka_unit_test_setup_teardown(test_floods_of_documents, start, stop),
         cmocka_unit_test_setup_teardown(test_bad_configurations_change_nothing, start, stop),
         cmocka_unit_test_setup_teardown(test_dirty_pcr16_ends_the_vault, start, stop),
         cmocka_unit_test_setup_teardown(test_no_boot_without_random_bytes, start, stop),
