@@ -12,6 +12,7 @@ sys.path.insert(0, os.path.dirname(__file__))
 from cloistertest import BUILD, CLI, ENCLAVE, PKI, Tap, run  # noqa: E402
 
 RELEASE = BUILD / "src/enclave/cloister-enclave"
+BOOTTEST = BUILD / "src/enclave/cloister-enclave-boottest"
 RELEASE_CLI = BUILD / "src/cli/cloister"
 NITRO_ROOT_SUBJECT = b"aws.nitro-enclaves"
 
@@ -19,6 +20,38 @@ NITRO_ROOT_SUBJECT = b"aws.nitro-enclaves"
 def readelf(*options):
     return subprocess.run(["readelf", "-W", *options, str(RELEASE)], capture_output=True, text=True,
                           check=True).stdout
+
+
+def objects(program):
+    """What the linker took for a program, after its link map: {name: path}, archives' members too."""
+    found = {}
+    with open(f"{program}.map", encoding="utf-8", errors="replace") as f:
+        for line in f:
+            loaded = re.match(r"LOAD (\S+\.o)$", line)
+            member = re.match(r"(\S+\.a\(\S+\)|src/\S+\.o)$", line)
+            if loaded and not loaded[1].startswith("/"):
+                found[os.path.basename(loaded[1])] = BUILD / loaded[1]
+            elif member:
+                found[member[1]] = None
+    return found
+
+
+def compare(tap):
+    """The image that is tested in a virtual machine and the one that is released."""
+    release, boottest = objects(RELEASE), objects(BOOTTEST)
+    ours = {name for name, path in release.items() if path}
+    tap.ok({"main.c.o", "env_hardware.c.o", "anchors_aws.c.o"} == ours,
+           "release: three objects of its own, the rest archives", ours)
+    tap.ok(len(release) > 100, "its link map lists what came out of archives", len(release))
+    only = set(release) ^ set(boottest)
+    tap.ok(len(only) == 2 and all("anchors_" in name for name in only),
+           "boot test: differs from the release in exactly one object, the anchors", only)
+    same = [name for name in ours & set(boottest)
+            if release[name].read_bytes() == boottest[name].read_bytes()]
+    tap.ok(sorted(same) == ["env_hardware.c.o", "main.c.o"], "and the others are equal", same)
+    data = BOOTTEST.read_bytes()
+    tap.ok(b"DEVELOPMENT" in data and NITRO_ROOT_SUBJECT not in data,
+           "boot test: says DEVELOPMENT, has no AWS root")
 
 
 def main():
@@ -44,6 +77,7 @@ def main():
     tap.ok("NOW" in readelf("-d"), "release: bound at start")
     tap.ok(re.search(r"GNU_STACK .* RW ", readelf("-l")), "release: stack is not executable")
     tap.ok("Build ID" not in readelf("-n"), "release: no build id")
+    compare(tap)
     refused = run(RELEASE, "--help", check=False, env={})
     tap.ok(refused.returncode == 1, "release: takes no arguments", refused)
     tap.done()
