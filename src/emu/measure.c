@@ -66,8 +66,7 @@ struct err measure_enclave(struct nsmdev_pcrs *out, const char *path, const char
     return OK;
 }
 
-// -- enclave image files
-// ----------------------------------------------------------------------------
+// -- enclave image files -------------------------------------------------------------------------
 
 struct eif {
     struct sha2 image, boot, application;

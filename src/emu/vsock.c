@@ -57,8 +57,7 @@ static void vsock_stirred(void *context)
     vsock_pump(context);
 }
 
-// -- connections
-// ------------------------------------------------------------------------------------
+// -- connections ---------------------------------------------------------------------------------
 
 static void conn_free(struct vsock *v, struct vsock_conn **at)
 {
@@ -146,8 +145,7 @@ static void listener_event(void *context, uint32_t events)
     vsock_pump(v);
 }
 
-// -- from the guest
-// ---------------------------------------------------------------------------------
+// -- from the guest ------------------------------------------------------------------------------
 
 static void vsock_refuse(struct vsock *v, const struct vsock_packet *packet)
 {
@@ -217,8 +215,7 @@ static void vsock_kicked(void *context, unsigned queue)
     vsock_pump(v);
 }
 
-// -- to the guest
-// -----------------------------------------------------------------------------------
+// -- to the guest --------------------------------------------------------------------------------
 
 // What a hostile parent might send to a guest: packets of no stream, of unknown kinds, and requests
 // for the control port that nobody continues.
@@ -336,8 +333,7 @@ static void vsock_pump(struct vsock *v)
     vsock_sweep(v);
 }
 
-// -- on and off
-// -------------------------------------------------------------------------------------
+// -- on and off ----------------------------------------------------------------------------------
 
 static bool vsock_on(void *context)
 {

@@ -58,8 +58,7 @@ static void conn_rewatch(struct vsock_conn *conn)
         loop_rewatch(conn->watch, (reads ? EPOLLIN : 0U) | (conn->n > 0 ? EPOLLOUT : 0U));
 }
 
-// -- from the guest to the socket
-// -------------------------------------------------------------------
+// -- from the guest to the socket ----------------------------------------------------------------
 
 static void conn_took(struct vsock_conn *conn, size_t n)
 {
@@ -191,8 +190,7 @@ static void conn_event(void *context, uint32_t events)
     conn->stirred(conn->context);
 }
 
-// -- from the socket to the guest
-// -------------------------------------------------------------------
+// -- from the socket to the guest ----------------------------------------------------------------
 
 static size_t conn_credit(const struct vsock_conn *conn)
 {

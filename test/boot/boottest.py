@@ -26,8 +26,17 @@ BOOT_S = 120
 def build_image(kernel, init, output):
     """The image and its measurements, as `cloister image build` prints them."""
     output.unlink(missing_ok=True)
+    cmdline = (HERE.parent.parent / "image/cmdline").read_text().strip()
     printed = json.loads(run(CLI, "image", "build", "--kernel", kernel, "--init", init, "-o", output,
-                             "--json"))
+                             "--cmdline", cmdline, "--json"))
+    return measurements(printed)
+
+
+def describe_image(image):
+    return measurements(json.loads(run(CLI, "image", "describe", image, "--json")))
+
+
+def measurements(printed):
     measured = printed.get("Measurements", printed)
     return {name.lower(): value for name, value in measured.items() if name.lower().startswith("pcr")}
 
@@ -35,12 +44,13 @@ def build_image(kernel, init, output):
 class Machine:
     """QEMU, started by test/boot/qemu; ended by its process group."""
 
-    def __init__(self, platform, name, memory=MEMORY_MIB):
+    def __init__(self, platform, name, memory=MEMORY_MIB, nsm=True, more=()):
         self.log, self.started = platform.dir / f"console-{name}", time.monotonic()
+        devices = ["--vsock-socket", str(platform.emu_dir / "vsock.sock")]
+        devices += ["--nsm-socket", str(platform.emu_dir / "nsm.sock")] if nsm else []
         self.process = subprocess.Popen(
-            [str(HERE / "qemu"), "--eif", str(platform.eif), "--memory", str(memory),
-             "--vsock-socket", str(platform.emu_dir / "vsock.sock"),
-             "--nsm-socket", str(platform.emu_dir / "nsm.sock"), "--log", str(self.log)],
+            [str(HERE / "qemu"), "--eif", str(platform.eif), "--memory", str(memory), *devices,
+             "--log", str(self.log), *more],
             stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
             stderr=open(str(self.log) + ".qemu", "wb"), start_new_session=True)
 
