@@ -243,14 +243,14 @@ class Platform:
         path.unlink(missing_ok=True)
         self.relay = Relay(path, host, int(port))
 
-    def control(self):
+    def control(self, seconds=30):
         def connect():
             with contextlib.suppress(OSError, ConnectionError):
                 control = Control(self.emu_dir / "link" / "5000")
                 control.call("hello")
                 return control
             return None
-        return wait_for("control plane", connect)
+        return wait_for("control plane", connect, seconds)
 
     def credentials(self):
         """As the parent does it: IMDSv2."""
