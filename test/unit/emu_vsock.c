@@ -375,6 +375,7 @@ static void faults_happen(void **state)
     send_packet(like_request(VSOCK_RST), BYTES_NONE);
     expect_ok("flood", fault_add(scene_dir, BYTES_LIT("link-flood,packets=50,count=1")));
     AUTO(fd_close) int flooded = open_stream(listener);
+    assert_true(flooded >= 0);
     while ((packet = receive_packet(&body)).from_port != SERVICE || packet.op != VSOCK_RESPONSE)
         nonsense++;
     assert_int_equal(nonsense, 50);
@@ -402,6 +403,7 @@ static void drops_and_delays(void **state)
         AUTO(fd_close) int slow = open_stream(listener);
         struct vsock_packet over = like_request(VSOCK_CREDIT_REQUEST);
 
+        assert_true(slow >= 0);
         (void)expect_packet("response", VSOCK_RESPONSE);
         send_packet(over, BYTES_NONE);
         (void)expect_packet("credit", VSOCK_CREDIT_UPDATE);
