@@ -12,7 +12,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <poll.h>
-#include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/mount.h>
@@ -213,21 +213,21 @@ static struct err node_make(const char *path, unsigned major_number, unsigned mi
 }
 
 // What stands in /dev without devtmpfs. The NSM's number is chosen by the kernel: /proc/misc has
-// it.
+// it, in a line of its own.
 static struct err nodes_make(void)
 {
-    unsigned minor_number, nsm = 0;
-    char name[32];
-    FILE *misc = fopen("/proc/misc", "re");
+    char text[1024] = "";
+    const char *at;
+    size_t n;
 
-    ENSURE(misc, ERR_IO, "init: /proc/misc cannot be read");
-    while (fscanf(misc, "%u %31s", &minor_number, name) == 2)
-        nsm = strcmp(name, "nsm") == 0 ? minor_number : nsm;
-    (void)fclose(misc);
-    ENSURE(nsm > 0, ERR_DEVICE, "init: the kernel has no NSM driver: not a Nitro enclave?");
+    TRY(fd_read_file("/proc/misc", (uint8_t *)text, sizeof(text) - 1, &n));
+    at = strstr(text, " nsm\n");
+    ENSURE(at, ERR_DEVICE, "init: the kernel has no NSM driver: not a Nitro enclave?");
+    while (at > text && at[-1] >= '0' && at[-1] <= '9')
+        at--;
     TRY(node_make("/dev/null", 1, 3));
     TRY(node_make("/dev/random", 1, 8));
-    return node_make("/dev/nsm", 10, nsm);
+    return node_make("/dev/nsm", 10, (unsigned)strtoul(at, NULL, 10));
 }
 
 // A kernel that finds no /dev/console starts init without descriptors 0 to 2. They must not become

@@ -73,7 +73,7 @@ static void nsm_is_fresh_for_each_machine(void **state)
 // chain of both: each is given back, and the next one is answered.
 static void nsm_takes_odd_chains(void **state)
 {
-    uint32_t used[2];
+    uint32_t used[2] = { 0 };
 
     (void)state;
     vmm_on(&vmm, nsm_path, 1);
@@ -124,10 +124,13 @@ static const struct message {
 
 static void monitor_is_dropped(void **state)
 {
+    static uint8_t body[4096];
+
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(refused); i++) {
         vmm_on(&vmm, vsock_path, 2);
-        vmm_send(&vmm, refused[i].request, refused[i].body, refused[i].n);
+        memcpy(body, refused[i].body, sizeof(refused[i].body));
+        vmm_send(&vmm, refused[i].request, body, refused[i].n);
         if (!vmm_is_dropped(&vmm))
             fail_msg("%s: taken", refused[i].name);
         vmm_off(&vmm);

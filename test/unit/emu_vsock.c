@@ -24,7 +24,7 @@
 static void send_packet(struct vsock_packet packet, struct bytes body)
 {
     struct wr wr = wr_of(vmm_slot(&vmm, TO_HOST, 0), VMM_SLOT);
-    uint32_t used[2];
+    uint32_t used[2] = { 0 };
 
     if (!packet.type)
         packet.type = VSOCK_STREAM;
@@ -47,7 +47,7 @@ static void send_packet(struct vsock_packet packet, struct bytes body)
 static struct vsock_packet receive_packet(struct bytes *body)
 {
     struct vsock_packet packet = { 0 };
-    uint32_t used[2];
+    uint32_t used[2] = { 0 };
     struct rd rd;
 
     vmm_give(&vmm, TO_GUEST, 0, VMM_SLOT, true);
@@ -322,7 +322,7 @@ static void odd_packets(void **state)
 
 static void short_packets(void **state)
 {
-    uint32_t used[2];
+    uint32_t used[2] = { 0 };
 
     (void)state;
     vmm_on(&vmm, vsock_path, 2);
