@@ -116,8 +116,9 @@ static struct err hardware_open_nsm(int *nsm_fd)
     return random_feed(*nsm_fd, random_fd);
 }
 
-// A peer's bytes that nobody reads yet are kept in the kernel, as are ours that it does not take:
-// both are bounded, whatever credit the parent claims to give. Accepted connections inherit it.
+// A peer's bytes that nobody reads yet are kept in the kernel, as are ours that it does not take.
+// Both are bounded by this, whatever credit the parent claims to give (the latter where the kernel
+// has virtio_transport_tx_buf_size, as that of the image does). Accepted connections inherit it.
 static struct err link_socket(int *fd)
 {
     uint64_t most = LINK_BUFFER;
