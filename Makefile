@@ -3,7 +3,7 @@
 BUILD ?= build
 MAKEFLAGS += --no-print-directory
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo demo-stop check check-asan check-tsan check-valgrind check-soak check-boto3 check-oracle check-long check-reproduce image prove test tidy format clean
+.PHONY: help setup build demo demo-stop check check-asan check-tsan check-valgrind check-soak check-boto3 check-oracle check-long check-boot check-reproduce image prove test tidy format clean
 
 help: ## explain the targets
 	@echo "Cloister: Ethereum keys that live and sign only inside an AWS Nitro Enclave."
@@ -32,6 +32,9 @@ check-long: setup ## fuzz all parsers for BUDGET_S seconds in all (600), seed SE
 
 image: build ## the enclave's image, the same bytes on every machine, into build-release/ (first time: minutes)
 	@image/build $(BUILD)/src/cli/cloister build-release
+
+check-boot: image ## boot the enclave's image in QEMU, from Debian 13, and use it
+	@tools/check --only boot --build $(BUILD)
 
 check-reproduce: build ## build the image twice under other circumstances, and compare
 	@tools/check --only reproduce --build $(BUILD)
