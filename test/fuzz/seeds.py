@@ -405,6 +405,5 @@ def virtio():
 
 
 if __name__ == '__main__':
-    for part in (control, vault, streams, attest, cms, manifests, texts, http, images):
-    for part in (control, vault, attest, cms, manifests, texts, http, images, virtio):
+    for part in (control, vault, streams, attest, cms, manifests, texts, http, images, virtio):
         part()
