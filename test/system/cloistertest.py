@@ -237,11 +237,11 @@ class Platform:
                  and (self.emu_dir / "ready").exists())
         return self
 
-    def start_relay(self):
+    def start_relay(self, relay=Relay):
         host, port = (self.emu_dir / "kms.addr").read_text().strip()[len("tcp://"):].split(":")
         path = self.emu_dir / "link" / "8000"
         path.unlink(missing_ok=True)
-        self.relay = Relay(path, host, int(port))
+        self.relay = relay(path, host, int(port))
 
     def control(self, seconds=30):
         def connect():
