@@ -8,7 +8,7 @@
 #include <string.h>
 
 static const struct ctime_group *const tables[] = { ctime_groups_crypto, ctime_groups_rsa,
-                                                    ctime_groups_vault };
+                                                    ctime_groups_vault, ctime_groups_ceremony };
 
 static void print_names(void)
 {

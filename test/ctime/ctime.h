@@ -6,6 +6,8 @@
 
 #include "base/must.h"
 #include "base/seckey.h"
+#include "base/wr.h"
+#include "crypto/openssl/rsa.h"
 
 #include <valgrind/memcheck.h>
 
@@ -18,6 +20,12 @@ struct ctime_group {
 extern const struct ctime_group ctime_groups_crypto[];
 extern const struct ctime_group ctime_groups_rsa[];
 extern const struct ctime_group ctime_groups_vault[];
+extern const struct ctime_group ctime_groups_ceremony[];
+
+// Starts libcrypto and makes an RSA key whose private numbers are all secret. Once for each run.
+struct rsa_key *ctime_rsa_key(void);
+// The module's answer to GetRandom: 256 secret bytes, others in each.
+void ctime_random(struct wr *answer);
 
 // From here on these bytes are secret.
 static inline void ctime_hide(void *p, size_t n)

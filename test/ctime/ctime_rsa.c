@@ -1,10 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// RSAES-OAEP with every number of the private key hidden. libcrypto keeps them where no interface
-// reaches, so its heap is a pool of the test, in which the numbers are looked for.
+// RSAES-OAEP and KMS's envelopes with every number of the private key hidden. libcrypto keeps them
+// where no interface reaches, so its heap is a pool of the test, in which the numbers are looked
+// for.
 #include "ctime.h"
 
+#include "crypto/cms.h"
 #include "crypto/openssl/libcrypto.h"
-#include "crypto/openssl/rsa.h"
+#include "emu/envelope.h"
 
 #include <openssl/bn.h>
 #include <openssl/core_names.h>
@@ -13,6 +15,8 @@
 #include <string.h>
 
 #define NUMBER_BYTES_MAX 256
+#define KEY_AT           131 // where the encrypted key stands in KMS's envelope
+#define LAST_BLOCK_AT    28  // from the end: six closings, one block
 
 static _Alignas(16) uint8_t heap[4 << 20];
 static struct pool pool;
@@ -87,7 +91,7 @@ static void hide_key(const EVP_PKEY *same)
         ctime_hide(heap + copies.at[i], copies.n[i]);
 }
 
-static void oaep(void)
+struct rsa_key *ctime_rsa_key(void)
 {
     static uint8_t pem[4096];
     uint8_t spki[RSA_SPKI_BYTES], sealed[RSA_MODULUS_BYTES], opened[64];
@@ -100,11 +104,22 @@ static void oaep(void)
     same = make_key(pem, sizeof(pem), &n);
     must(!rsa_key_from_pem(&key, bytes_of(pem, n)).code);
     must(!rsa_key_spki(key, spki).code);
-    must(
-        !rsa_oaep_seal(sealed, BYTES_OF(spki), BYTES_LIT("thirty-two bytes of a data key..")).code);
+    must(!rsa_oaep_seal(sealed, BYTES_OF(spki), BYTES_LIT("x")).code);
     // The first use makes the Montgomery forms of the moduli and the blinding, once for each key.
     must(!rsa_oaep_open(key, opened, sizeof(opened), &n, BYTES_OF(sealed)).code);
     hide_key(same);
+    return key;
+}
+
+static void oaep(void)
+{
+    struct rsa_key *key = ctime_rsa_key();
+    uint8_t spki[RSA_SPKI_BYTES], sealed[RSA_MODULUS_BYTES], opened[64];
+    size_t n = 0;
+
+    must(!rsa_key_spki(key, spki).code);
+    must(
+        !rsa_oaep_seal(sealed, BYTES_OF(spki), BYTES_LIT("thirty-two bytes of a data key..")).code);
     must(!rsa_oaep_open(key, opened, sizeof(opened), &n, BYTES_OF(sealed)).code);
     ctime_show(&n, sizeof(n));
     must(n == 32);
@@ -113,7 +128,27 @@ static void oaep(void)
     must(rsa_oaep_open(key, opened, sizeof(opened), &n, BYTES_OF(sealed)).code == ERR_CORRUPT);
 }
 
+// Content key and text are secret because the private key is.
+static void cms(void)
+{
+    struct rsa_key *key = ctime_rsa_key();
+    uint8_t spki[RSA_SPKI_BYTES], whole[CMS_BYTES_MAX], opened[32];
+    struct wr wr = WR_OF(whole);
+
+    must(!rsa_key_spki(key, spki).code);
+    must(!envelope_seal(&wr, BYTES_OF(spki), BYTES_LIT("thirty-two bytes of a data key.."), true)
+              .code);
+    must(!cms_open(opened, sizeof(opened), key, wr_done(&wr)).code);
+    ctime_depends(opened, sizeof(opened));
+    must(cms_open(opened, 16, key, wr_done(&wr)).code == ERR_CORRUPT);
+    whole[wr.len - LAST_BLOCK_AT] ^= 1; // the padding
+    must(cms_open(opened, sizeof(opened), key, wr_done(&wr)).code == ERR_CORRUPT);
+    whole[KEY_AT + 9] ^= 1;
+    must(cms_open(opened, sizeof(opened), key, wr_done(&wr)).code == ERR_CORRUPT);
+}
+
 const struct ctime_group ctime_groups_rsa[] = {
     { "rsa_oaep_open", oaep },
+    { "cms_open", cms },
     { NULL, NULL },
 };
