@@ -3,7 +3,7 @@
 // its temporary credentials (EC2 User Guide, "Use IMDSv2" and "Retrieve security credentials").
 #pragma once
 
-#include "net/server.h"
+#include "httpd/server.h"
 
 struct imds {
     const char *dir;       // where credentials are kept
@@ -12,5 +12,5 @@ struct imds {
     uint8_t token_key[32]; // random; tokens end with the process, as they end with an instance
 };
 
-// A request handler for net/server.h; the server's context is a struct imds.
+// A request handler for httpd/server.h; the server's context is a struct imds.
 void imds_handle(const struct server_request *request, struct server_response *response);

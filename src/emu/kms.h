@@ -4,7 +4,7 @@
 // there are stands in emu/kms_op.c. Errors carry AWS's names (AWS KMS API Reference).
 #pragma once
 
-#include "net/server.h"
+#include "httpd/server.h"
 
 struct kms {
     const char *dir;       // with DIR/keys, DIR/credentials and DIR/faults
@@ -15,5 +15,5 @@ struct kms {
 #define KMS_REQUEST_MAX  131072
 #define KMS_RESPONSE_MAX 131072
 
-// A request handler for net/server.h; the server's context is a struct kms.
+// A request handler for httpd/server.h; the server's context is a struct kms.
 void kms_handle(const struct server_request *request, struct server_response *response);

@@ -5,7 +5,7 @@
 
 #include "base/fd.h"
 #include "base/must.h"
-#include "net/server.h"
+#include "httpd/server.h"
 #include "parent/broadcast.h"
 #include "parent/reaper.h"
 #include "parent/relay.h"

@@ -2,7 +2,7 @@
 // The REST interface (PROTOCOL.md section 8). Who may include it: parent.
 #pragma once
 
-#include "net/server.h"
+#include "httpd/server.h"
 #include "parent/enclave_link.h"
 #include "parent/store.h"
 #include "parent/supervise.h"

@@ -6,7 +6,7 @@
 
 #include "base/bytes.h"
 #include "eth/tx.h"
-#include "net/server.h"
+#include "httpd/server.h"
 #include "proto/config.h"
 
 #include <pthread.h>

@@ -5,8 +5,8 @@
 
 #include "front_fixture.h"
 
+#include "httpd/server.h"
 #include "net/json.h"
-#include "net/server.h"
 
 #include <netinet/in.h>
 

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
-// net/server.h over loopback TCP: answers, keep-alive, pipelining, chunked bodies, and every way
+// httpd/server.h over loopback TCP: answers, keep-alive, pipelining, chunked bodies, and every way
 // to be refused: bad syntax, sizes, a full queue, too many connections.
-#include "net/server.h"
+#include "httpd/server.h"
 
 #include "base/fd.h"
 

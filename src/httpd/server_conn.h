@@ -1,12 +1,12 @@
 // SPDX-License-Identifier: Apache-2.0
-// One connection of net/server.h: reads a request, waits for a worker, writes the answer. Who may
-// include it: net/server.c.
+// One connection of httpd/server.h: reads a request, waits for a worker, writes the answer. Who may
+// include it: httpd/server.c.
 #pragma once
 
+#include "httpd/server.h"
 #include "net/crew.h"
 #include "net/crowd.h"
 #include "net/loop.h"
-#include "net/server.h"
 
 struct server_conn;
 

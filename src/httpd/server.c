@@ -2,11 +2,11 @@
 // The HTTP server: a loop thread that owns every connection, and workers that run handlers. A
 // connection is either the loop's or, while it stands in the queue, a worker's (net/crew.h). Trusts
 // its handlers, nothing else.
-#include "net/server.h"
+#include "httpd/server.h"
 
 #include "base/fd.h"
+#include "httpd/server_conn.h"
 #include "net/loop.h"
-#include "net/server_conn.h"
 
 #include <errno.h>
 #include <stdlib.h>

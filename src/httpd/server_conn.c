@@ -3,7 +3,7 @@
 // byte, sizes bounded), HANDLE it in a worker (the loop does not even watch the descriptor then),
 // WRITE the answer, and again. A request that is not strict HTTP is answered and the connection
 // DRAINed: closing at once would make the kernel reset it and lose the answer (RFC 9112 9.6).
-#include "net/server_conn.h"
+#include "httpd/server_conn.h"
 
 #include "net/json.h"
 #include "net/wire.h"
