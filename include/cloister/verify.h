@@ -121,9 +121,11 @@ struct cloister_verify_status {
     uint8_t boot[16];
     uint64_t audit_sequence;
     uint8_t audit_head[32];
-    uint64_t manifest_serial; // 0: none
-    uint32_t seals;           // of this boot
-    uint8_t anchor;           // 0 none, 1 file, 2 dynamodb
+    uint64_t manifest_serial;    // 0: none
+    uint8_t manifest_digest[32]; // SHA-256 of its canonical bytes; zero without one
+    uint32_t seals;              // of this boot
+    uint8_t anchor;              // 0 none, 1 file, 2 dynamodb
+    uint8_t anchored; // 1: what is in force stands in the anchor (PROTOCOL.md section 11)
     uint64_t timestamp_ms;
 };
 

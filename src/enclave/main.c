@@ -22,7 +22,7 @@ static struct err main_vault(void)
         .nsm_call = env_this.nsm_call,
         .nsm_fd = SUPERVISE_VAULT_NSM,
         .supervisor_fd = SUPERVISE_VAULT_SUPERVISOR,
-        .refuse_zero_pcr0 = !anchors_this.development,
+        .release = !anchors_this.development,
         .seal = sandbox_enter_vault,
     };
 

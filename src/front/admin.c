@@ -3,6 +3,7 @@
 // only: the vault measures and decodes the same bytes again.
 #include "front/admin.h"
 
+#include "front/keysets.h"
 #include "front/params.h"
 #include "front/report.h"
 #include "net/when.h"
@@ -66,13 +67,13 @@ struct err admin_ask_manifest(struct call *call, const struct json *params)
     struct bytes bytes;
 
     TRY(params_read_blob(&bytes, params, &manifest));
-    return call_ask(call, MSG_MANIFEST, bytes, report_changed);
+    return keysets_administer(call, MSG_MANIFEST, bytes);
 }
 
 struct err admin_ask_seal(struct call *call, const struct json *params)
 {
     (void)params;
-    return call_ask(call, MSG_SEAL, BYTES_NONE, report_changed);
+    return keysets_administer(call, MSG_SEAL, BYTES_NONE);
 }
 
 struct err admin_ask_unseal(struct call *call, const struct json *params)

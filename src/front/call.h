@@ -21,7 +21,8 @@ struct call {
     // report.c: what is told of the vault's status.
     void (*tell)(struct jw *jw, struct core *core, const struct msg_status *status);
     bool creating;             // keysets.c: create, not open
-    unsigned kms_calls;        // keysets.c: made so far
+    bool administers;          // keysets.c: neither; the result is where the vault stands
+    unsigned steps;            // keysets.c: made so far
     enum err_code kms_refused; // keysets.c: why the last one failed; in AWS's words: what is kept
 };
 

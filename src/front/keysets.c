@@ -1,16 +1,17 @@
 // SPDX-License-Identifier: Apache-2.0
-// Keysets: the vault says step by step which KMS call it wants, the front makes it and carries the
-// answer back or says that there is none, until the vault is done. The front chooses nothing. When
-// the vault gives up the client hears why. When the front has to, the vault's pending operation is
-// simply not continued.
+// Keysets: the vault says step by step which call of KMS or of the anchor it wants, the front makes
+// it and carries the answer back or says that there is none, until the vault is done. The front
+// chooses nothing. When the vault gives up the client hears why. When the front has to, the vault's
+// pending operation is simply not continued.
 #include "front/keysets.h"
 
 #include "front/kms.h"
 #include "front/params.h"
 #include "front/report.h"
+#include "proto/anchor.h"
 
-// GenerateDataKey and Decrypt for each wrapping, and one to spare.
-#define KMS_CALLS_MAX (2 * CONFIG_CMKS + 1)
+// GenerateDataKey and Decrypt for each wrapping; write and look for each keyset; one to spare.
+#define STEPS_MAX (2 * CONFIG_CMKS + 2 * CONFIG_KEYSETS + 1)
 
 static void keysets_on_step(void *context, struct link_answer *answer);
 static void keysets_on_kms(void *context, struct kms_job *job);
@@ -43,12 +44,18 @@ struct err keysets_open(struct call *call, const struct json *params)
     return call_ask(call, MSG_KEYSET_OPEN, record, keysets_on_step);
 }
 
+struct err keysets_administer(struct call *call, uint16_t type, struct bytes body)
+{
+    call->administers = true;
+    return call_ask(call, type, body, keysets_on_step);
+}
+
 static struct err keysets_ask_kms(struct call *call, const struct msg_step *step)
 {
     struct kms_job *job;
     struct err err;
 
-    ENSURE(call->kms_calls++ < KMS_CALLS_MAX, ERR_INTERNAL, "vault: asks for too many KMS calls");
+    ENSURE(call->steps++ < STEPS_MAX, ERR_INTERNAL, "vault: asks for too many calls");
     TRY(kms_job_new(&job, call->core, step));
     job->done = keysets_on_kms;
     job->context = call;
@@ -64,11 +71,17 @@ static void keysets_on_step(void *context, struct link_answer *answer)
     struct msg_step step = { 0 };
     struct err err;
 
+    if (answer->verdict.code == ERR_PHASE) // the anchor says so, or another call has sealed
+        core_set_phase(call->core, PHASE_SEALED);
     if (report_refusal(call, answer))
         return;
     err = msg_read_step(&step, &answer->result);
     if (!err.code)
         err = rd_end(&answer->result);
+    if (!err.code && step.kind == MSG_STEP_DONE && call->administers) {
+        report_changed(call, answer);
+        return;
+    }
     if (!err.code && step.kind == MSG_STEP_DONE) {
         if (!call->creating) // creation forgets the key: the stored record has to be opened
             core_set_phase(call->core, PHASE_READY);
@@ -119,12 +132,25 @@ static struct err keysets_tell_failure(struct call *call, const struct kms_job *
     return link_end(link, (struct link_done) { keysets_on_failed, call });
 }
 
+static struct err keysets_tell_anchored(struct call *call, const struct kms_job *job)
+{
+    struct link *link = call->core->link;
+    struct wr *wr;
+
+    TRY(link_begin(link, &wr, MSG_ANCHOR_ANSWER, 19 + ANCHOR_ITEM_BYTES));
+    msg_write_anchor_answer(wr, &job->anchored);
+    return link_end(link, (struct link_done) { keysets_on_step, call });
+}
+
 static void keysets_on_kms(void *context, struct kms_job *job)
 {
     struct call *call = context;
-    struct err err =
-        job->err.code ? keysets_tell_failure(call, job) : keysets_answer_vault(call, job);
+    struct err err;
 
+    if (job->request.kind >= MSG_STEP_ANCHOR_READ)
+        err = keysets_tell_anchored(call, job);
+    else
+        err = job->err.code ? keysets_tell_failure(call, job) : keysets_answer_vault(call, job);
     if (err.code)
         call_fail(call, err);
     kms_job_free(&job);

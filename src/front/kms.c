@@ -6,6 +6,7 @@
 #include "front/kms.h"
 
 #include "front/kmscall.h"
+#include "proto/anchor.h"
 #include "proto/arn.h"
 
 #include <stdlib.h>
@@ -95,7 +96,8 @@ static struct err kms_job_fill(struct kms_job *job, const struct core *core,
     struct arn arn;
     int index;
 
-    job->operation = step->operation;
+    job->operation = job->anchored.operation = step->operation;
+    job->keyset = step->keyset;
     job->clock = core->clock;
     job->request = (struct kmsjson_request) { .kind = step->kind };
     job->request.deployment = core->config.deployment;
@@ -104,8 +106,12 @@ static struct err kms_job_fill(struct kms_job *job, const struct core *core,
     job->request.blob = kms_job_copy(&space, step->blob);
     job->request.document = kms_job_copy(&space, step->document);
     TRY(wr_end(&space));
-    TRY(arn_parse(&arn, job->request.cmk));
-    arn_write_host(&host, &arn);
+    if (step->kind >= MSG_STEP_ANCHOR_READ) {
+        wr_str(&host, ANCHOR_HOST);
+    } else {
+        TRY(arn_parse(&arn, job->request.cmk));
+        arn_write_host(&host, &arn);
+    }
     index = config_find_host(&core->config, wr_done(&host));
     ENSURE(index >= 0, ERR_MISMATCH, "KMS: the key's host is not in the configuration");
     wr_u8(&host, 0);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The KMS client: a thread that makes one call after the other, over TLS with pinned roots. Who
-// may include it: front.
+// The KMS client, and that of the anchor: a thread that makes one call after the other, over TLS
+// with pinned roots. Who may include it: front.
 #pragma once
 
 #include "front/core.h"
@@ -27,6 +27,8 @@ struct kms_job {
     size_t text_len;
     uint8_t text[WHAT_BYTES_MAX + 100];
     struct kmsjson_answer answer;
+    struct id keyset;                  // steps of the anchor: whose item
+    struct msg_anchor_answer anchored; // and what came of them; FAILED with any error
     uint8_t space[ARN_BYTES_MAX + NAME_BYTES_MAX + KMS_BLOB_MAX + DOCUMENT_MAX];
 };
 

@@ -8,6 +8,7 @@
 #include "base/ct.h"
 #include "base/must.h"
 #include "crypto/openssl/libcrypto.h"
+#include "front/anchor.h"
 #include "net/client.h"
 #include "net/when.h"
 #include "proto/arn.h"
@@ -215,6 +216,12 @@ static int kmscall_backoff_ms(unsigned attempt)
     return (int)(random % ((uint32_t)BACKOFF_MS << attempt));
 }
 
+static struct err kmscall_anchor(struct kmscall *call, struct kms_job *job, struct deadline until)
+{
+    return anchor_exchange(kmscall_client(call, job), job, call->response, sizeof(call->response),
+                           until);
+}
+
 void kmscall_run(struct kmscall *call, struct kms_job *job)
 {
     struct deadline until = deadline_in(CALL_MS);
@@ -227,6 +234,10 @@ void kmscall_run(struct kmscall *call, struct kms_job *job)
         if (attempt > 0)
             (void)poll(NULL, 0, kmscall_backoff_ms(attempt - 1));
         job->text_len = 0;
+        if (job->request.kind >= MSG_STEP_ANCHOR_READ) {
+            job->err = kmscall_anchor(call, job, until);
+            break; // once: the vault decides what then
+        }
         job->err = kmscall_once(call, job, &response, until);
         status = job->err.code ? 0 : response.head.status;
         again = job->err.code ? job->err.code == ERR_CLOSED : kmscall_judge(job, &response);

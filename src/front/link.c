@@ -21,7 +21,7 @@
 #define SLOW_TYPES                                                                              \
     (1U << MSG_KEYSET_CREATE | 1U << MSG_KEYSET_OPEN | 1U << MSG_KMS_ANSWER |                   \
      1U << MSG_ACCOUNT_CREATE | 1U << MSG_ATTESTATION | 1U << MSG_MANIFEST | 1U << MSG_UNSEAL | \
-     1U << MSG_IMPORT_BEGIN | 1U << MSG_IMPORT_FINISH)
+     1U << MSG_IMPORT_BEGIN | 1U << MSG_IMPORT_FINISH | 1U << MSG_ANCHOR_ANSWER)
 
 struct pending {
     bool used;

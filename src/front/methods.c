@@ -41,7 +41,7 @@ static const struct method methods[] = {
     { "sign_transaction", PHASE_READY, signing_transaction, PARAMS("account", "record_b64", "tx") },
     { "attestation", PHASE_ANY, admin_attestation, PARAMS("nonce") },
     { "manifest.apply", PHASE_BOUND, admin_ask_manifest, PARAMS("manifest_b64") },
-    { "seal", PHASE_SET, admin_ask_seal, NO_PARAMS },
+    { "seal", PHASE_BOUND, admin_ask_seal, NO_PARAMS },
     { "unseal", PHASE_SEALED, admin_ask_unseal, PARAMS("approvals_b64") },
     { "import.begin", PHASE_READY, accounts_import_begin, ACCOUNT },
     { "import.finish", PHASE_READY, accounts_import_finish, ENVELOPE },

@@ -111,6 +111,7 @@ void report_status(struct jw *jw, struct core *core, const struct msg_status *st
     jw_cstring(jw_key(jw, "anchors"), core->anchors->name);
     jw_cstring(jw_key(jw, "anchor"),
                config_anchor_name(core->configured ? core->config.anchor : CONFIG_ANCHOR_NONE));
+    jw_bool(jw_key(jw, "anchored"), status->anchored);
     report_position(jw, core, status->sequence, status->audit_head);
     report_contents(jw, status);
     report_credentials(jw, core);
@@ -122,6 +123,7 @@ static void report_standing(struct jw *jw, struct core *core, const struct msg_s
     jw_cstring(jw_key(jw, "phase"), core_phase_name(status->phase));
     jw_u64(jw_key(jw, "serial"), status->manifest_serial);
     jw_u64(jw_key(jw, "seals"), status->seals);
+    jw_bool(jw_key(jw, "anchored"), status->anchored);
 }
 
 void report_asked(void *context, struct link_answer *answer)

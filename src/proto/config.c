@@ -7,6 +7,7 @@
 #include "base/must.h"
 #include "crypto/openssl/approve.h"
 #include "crypto/openssl/sha2.h"
+#include "proto/anchor.h"
 #include "proto/arn.h"
 #include "proto/tag.h"
 
@@ -120,8 +121,8 @@ static FALLIBLE check_modes(const struct config *config)
            ERR_MALFORMED, "slashing: expected parent-trusted or hostile-parent");
     ENSURE(config->anchor <= CONFIG_ANCHOR_DYNAMODB, ERR_MALFORMED,
            "anchor: expected none, file or dynamodb");
-    ENSURE(config->anchor != CONFIG_ANCHOR_NONE || config->anchor_parameters.n == 0, ERR_MALFORMED,
-           "anchor: the kind none has no parameters");
+    ENSURE(config->anchor == CONFIG_ANCHOR_DYNAMODB || config->anchor_parameters.n == 0,
+           ERR_MALFORMED, "anchor: the kinds none and file have no parameters");
     ENSURE(config->keysets >= 1, ERR_MALFORMED, "keysets: expected at least one");
     return OK;
 }
@@ -146,9 +147,14 @@ static FALLIBLE check_admins(const struct config *config)
 
 static FALLIBLE check_hosts(const struct config *config)
 {
+    bool is_file = config->anchor == CONFIG_ANCHOR_FILE;
+
+    ENSURE(is_file == (config_find_host(config, BYTES_LIT(ANCHOR_HOST)) >= 0), ERR_MALFORMED,
+           "hosts: expected anchor.cloister.test with the anchor file, and with no other");
     for (size_t i = 0; i < config->hosts; i++) {
-        ENSURE(arn_host_allowed(config->host[i]), ERR_MALFORMED,
-               "hosts: expected a KMS or DynamoDB endpoint of a region");
+        ENSURE(arn_host_allowed(config->host[i]) ||
+                   (is_file && bytes_equal_str(config->host[i], ANCHOR_HOST)),
+               ERR_MALFORMED, "hosts: expected a KMS or DynamoDB endpoint of a region");
         ENSURE(config_find_host(config, config->host[i]) == (int)i, ERR_MALFORMED,
                REPEATED("hosts: host"));
     }
@@ -216,8 +222,10 @@ static FALLIBLE check_enforced(const struct config *config)
            "mode: this version supports parent-trusted only");
     ENSURE(config->slashing == CONFIG_PARENT_TRUSTED, ERR_UNSUPPORTED,
            "slashing: this version supports parent-trusted only");
-    ENSURE(config->anchor == CONFIG_ANCHOR_NONE, ERR_UNSUPPORTED,
-           "anchor: this version supports none only");
+    ENSURE(config->anchor != CONFIG_ANCHOR_DYNAMODB, ERR_UNSUPPORTED,
+           "anchor: this version supports none and file only");
+    ENSURE(config->anchor == CONFIG_ANCHOR_NONE || config->admins > 0, ERR_MALFORMED,
+           "anchor: expected administrators (a seal that it keeps is theirs to undo)");
     for (size_t i = 0; i < config->keysets; i++)
         ENSURE(config->keyset[i].recovery.n == 0, ERR_UNSUPPORTED,
                "keysets: recovery: this version supports no recovery keys");

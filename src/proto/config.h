@@ -55,7 +55,7 @@ struct config {
 // Decodes and checks everything: versions, ranges, names unique, ARNs of strict form, each CMK's
 // KMS host listed, hosts allowed, k <= n. Views point into `canonical`. ERR_MALFORMED and
 // ERR_UNSUPPORTED name the field. What the format can say but this version does not enforce
-// (hostile-parent modes, recovery keys, anchors) is ERR_UNSUPPORTED: a measured promise must be
+// (hostile-parent modes, recovery keys, dynamodb) is ERR_UNSUPPORTED: a measured promise must be
 // kept.
 FALLIBLE config_read(struct config *out, struct bytes canonical);
 // Writes the canonical form (does not check; config_read of the result does).

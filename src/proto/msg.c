@@ -4,6 +4,8 @@
 // has its limit from proto/limits.h, and bytes after the last field are refused.
 #include "proto/msg.h"
 
+#include "proto/anchor.h"
+
 #define COUNTED_HEAD_BYTES 10U // type and id, which the length counts
 #define LENGTH_BYTES       4U
 
@@ -89,6 +91,7 @@ void msg_write_status(struct wr *wr, const struct msg_status *status)
     wr_u32(wr, status->accounts_slots);
     wr_u64(wr, status->manifest_serial);
     wr_u32(wr, status->seals);
+    wr_u8(wr, status->anchored);
     wr_u8(wr, status->keysets_open);
     for (size_t i = 0; i < status->keysets_open && i < CONFIG_KEYSETS; i++) {
         id_write(wr, &status->keyset[i]);
@@ -108,6 +111,7 @@ struct err msg_read_status(struct msg_status *out, struct rd *rd)
     out->accounts_slots = rd_u32(rd);
     out->manifest_serial = rd_u64(rd);
     out->seals = rd_u32(rd);
+    out->anchored = rd_bool(rd);
     out->keysets_open = rd_u8(rd);
     ENSURE(out->keysets_open <= CONFIG_KEYSETS, ERR_MALFORMED, "keysets: expected at most 16");
     for (size_t i = 0; i < out->keysets_open; i++) {
@@ -158,7 +162,7 @@ struct err msg_read_step(struct msg_step *out, struct rd *rd)
     out->keyset = id_read(rd);
     out->record = rd_var16(rd, KEYSET_BYTES_MAX);
     TRY(rd_end(rd));
-    ENSURE(kind <= MSG_STEP_DECRYPT, ERR_MALFORMED, "step: expected the kind 0, 1 or 2");
+    ENSURE(kind <= MSG_STEP_ANCHOR_WRITE, ERR_MALFORMED, "step: expected a kind of 0 to 4");
     out->kind = (enum msg_step_kind)kind;
     return OK;
 }
@@ -178,6 +182,26 @@ struct err msg_read_kms_answer(struct msg_kms_answer *out, struct rd *rd)
     out->blob = rd_var16(rd, KMS_BLOB_MAX);
     out->cms = rd_var16(rd, KMS_BLOB_MAX);
     return rd_end(rd);
+}
+
+void msg_write_anchor_answer(struct wr *wr, const struct msg_anchor_answer *m)
+{
+    wr_u64(wr, m->operation);
+    wr_u8(wr, (uint8_t)m->outcome);
+    wr_u64(wr, m->version);
+    wr_var16(wr, m->item);
+}
+
+struct err msg_read_anchor_answer(struct msg_anchor_answer *out, struct rd *rd)
+{
+    out->operation = rd_u64(rd);
+    out->outcome = (enum msg_anchor_outcome)rd_u8(rd);
+    out->version = rd_u64(rd);
+    out->item = rd_var16(rd, ANCHOR_ITEM_BYTES);
+    TRY(rd_end(rd));
+    ENSURE(out->outcome <= MSG_ANCHOR_CONFLICT, ERR_MALFORMED,
+           "anchor: expected an outcome of 0 to 4");
+    return OK;
 }
 
 void msg_write_account_create(struct wr *wr, const struct msg_account_create *m)

@@ -23,12 +23,13 @@ enum msg_type {
     MSG_ACCOUNT_OPEN = 8,   // sealed record -> msg_account
     MSG_SIGN_TX = 9,        // msg_sign_tx -> msg_signed
     MSG_ATTESTATION = 10,   // nonce (var8) -> document
-    MSG_MANIFEST = 11,      // signed manifest (proto/manifest.h) -> nothing
-    MSG_SEAL = 12,          // -> nothing; every key is wiped
+    MSG_MANIFEST = 11,      // signed manifest (proto/manifest.h) -> msg_step
+    MSG_SEAL = 12,          // -> msg_step; every key is wiped
     MSG_UNSEAL = 13,        // approvals (proto/approval.h) -> nothing
     MSG_KMS_FAILED = 14,    // operation (u64) -> msg_step: the KMS call asked for did not succeed
     MSG_IMPORT_BEGIN = 15,  // msg_account_create -> msg_import_ready
     MSG_IMPORT_FINISH = 16, // msg_import_finish -> msg_created
+    MSG_ANCHOR_ANSWER = 17, // msg_anchor_answer -> msg_step
 };
 
 struct msg {
@@ -65,6 +66,7 @@ struct msg_status {
     uint32_t accounts_open, accounts_slots;
     uint64_t manifest_serial; // 0: none
     uint32_t seals;           // how often this boot was sealed
+    bool anchored;            // as in the attestation (proto/receipt.h)
     uint8_t keysets_open;
     struct id keyset[CONFIG_KEYSETS];
     struct bytes keyset_name[CONFIG_KEYSETS];
@@ -79,18 +81,25 @@ struct msg_keyset_create {
 void msg_write_keyset_create(struct wr *wr, const struct msg_keyset_create *m);
 FALLIBLE msg_read_keyset_create(struct msg_keyset_create *out, struct rd *rd);
 
-// What the vault wants next while it creates or opens a keyset. The front carries out exactly one
-// KMS call and sends its answer back with MSG_KMS_ANSWER, or drops the operation.
-enum msg_step_kind { MSG_STEP_DONE = 0, MSG_STEP_GENERATE = 1, MSG_STEP_DECRYPT = 2 };
+// What the vault wants next while it creates or opens a keyset, applies a manifest or seals. The
+// front carries out exactly one KMS call and sends its answer back with MSG_KMS_ANSWER, or one
+// exchange with the anchor and MSG_ANCHOR_ANSWER, or drops the operation.
+enum msg_step_kind {
+    MSG_STEP_DONE = 0,
+    MSG_STEP_GENERATE = 1,
+    MSG_STEP_DECRYPT = 2,
+    MSG_STEP_ANCHOR_READ = 3,
+    MSG_STEP_ANCHOR_WRITE = 4
+};
 struct msg_step {
     enum msg_step_kind kind;
     uint64_t operation; // names the pending operation
     struct bytes cmk;   // full ARN: host and region follow from it
     struct bytes name;  // keyset name, for the encryption context
-    struct bytes blob;  // MSG_STEP_DECRYPT: what to decrypt
+    struct bytes blob;  // MSG_STEP_DECRYPT: what to decrypt; MSG_STEP_ANCHOR_WRITE: the item
     struct bytes
         document;        // attestation document with the recipient key; DONE: the receipt, or none
-    struct id keyset;    // DONE
+    struct id keyset;    // DONE; whose item to read or write
     struct bytes record; // DONE after create: the keyset record
 };
 void msg_write_step(struct wr *wr, const struct msg_step *m);
@@ -104,6 +113,22 @@ struct msg_kms_answer {
 };
 void msg_write_kms_answer(struct wr *wr, const struct msg_kms_answer *m);
 FALLIBLE msg_read_kms_answer(struct msg_kms_answer *out, struct rd *rd);
+
+enum msg_anchor_outcome {
+    MSG_ANCHOR_FAILED = 0, // no answer, or one that means nothing
+    MSG_ANCHOR_FOUND = 1,
+    MSG_ANCHOR_ABSENT = 2,
+    MSG_ANCHOR_WRITTEN = 3,
+    MSG_ANCHOR_CONFLICT = 4 // another version stands there than the one to be replaced
+};
+struct msg_anchor_answer {
+    uint64_t operation;
+    enum msg_anchor_outcome outcome;
+    uint64_t version;  // FOUND: the store's number of the item
+    struct bytes item; // FOUND
+};
+void msg_write_anchor_answer(struct wr *wr, const struct msg_anchor_answer *m);
+FALLIBLE msg_read_anchor_answer(struct msg_anchor_answer *out, struct rd *rd);
 
 struct msg_account_create {
     struct id keyset;

@@ -32,6 +32,8 @@ void receipt_write_status(struct wr *wr, const struct receipt_status *status)
     wr_u64(wr, status->sequence);
     wr_bytes(wr, BYTES_OF(status->audit_head));
     wr_u64(wr, status->manifest_serial);
+    wr_bytes(wr, BYTES_OF(status->manifest_digest));
     wr_u32(wr, status->seals);
     wr_u8(wr, status->anchor);
+    wr_u8(wr, status->anchored);
 }

@@ -18,9 +18,11 @@ struct receipt_status {
     struct id boot;
     uint64_t sequence;
     uint8_t audit_head[32];
-    uint64_t manifest_serial; // 0: none
-    uint32_t seals;           // of this boot: what an approval to unseal names
-    uint8_t anchor;           // enum config_anchor
+    uint64_t manifest_serial;    // 0: none
+    uint8_t manifest_digest[32]; // SHA-256 of its canonical bytes; zero without one
+    uint32_t seals;              // of this boot: what an approval to unseal names
+    uint8_t anchor;              // enum config_anchor
+    bool anchored;               // what is in force stands in the anchor (PROTOCOL.md, "Anchor")
 };
 
 // user_data of an account's receipt: TAG_RECEIPT || 0 || tag_hash(TAG_RECEIPT, public bytes).

@@ -4,7 +4,9 @@
 #include "base/must.h"
 #include "proto/approval.h"
 #include "proto/tag.h"
+#include "vault/anchor.h"
 #include "vault/deployment.h"
+#include "vault/limits.h"
 #include "vault/pending.h"
 
 #include <string.h>
@@ -52,20 +54,45 @@ struct err admin_allows(const struct state *state, const struct record *record)
     return OK;
 }
 
-// Closes every keyset that the manifest no longer admits. Accounts are closed in any case: they are
-// opened again, under the new rules, by their records.
+// Asks the front to write an item, or to look whether it stands there.
+static struct err anchoring_ask(struct turn *turn, enum msg_step_kind kind,
+                                const struct anchor_item *item)
+{
+    struct state *state = turn->state;
+
+    state->anchoring.operation = ++state->last_operation;
+    state->anchoring.until = deadline_in(VAULT_PENDING_MS);
+    state->anchoring.waits_for = kind;
+    anchor_ask(turn, kind, state->anchoring.operation, item);
+    return OK;
+}
+
+static struct err anchoring_done(struct turn *turn)
+{
+    turn->state->anchoring.operation = 0;
+    msg_write_step(turn->out, &(struct msg_step) { .kind = MSG_STEP_DONE });
+    return OK;
+}
+
+// Accounts are closed in any case: they are opened again by their records.
+static void keysets_closed(struct state *state)
+{
+    accounts_close_all(&state->secret->accounts);
+    if (state->phase == PHASE_READY && keyring_count(&state->secret->keyring) == 0)
+        state->phase = PHASE_CONFIGURED;
+}
+
+// Closes every keyset that the manifest no longer admits.
 static void manifest_enforce(struct state *state)
 {
     struct keyring *ring = &state->secret->keyring;
 
-    accounts_close_all(&state->secret->accounts);
     pending_drop_all(state);
     for (size_t i = 0; i < ARRAY_LEN(ring->entry); i++)
         if (ring->entry[i].used &&
             !manifest_admits(&state->manifest, &ring->entry[i].id, ring->entry[i].digest))
             keyring_drop(&ring->entry[i]);
-    if (state->phase == PHASE_READY && keyring_count(ring) == 0)
-        state->phase = PHASE_CONFIGURED;
+    keysets_closed(state);
 }
 
 // The same manifest again is fine (a retry), another one must be newer.
@@ -77,6 +104,83 @@ static struct err manifest_newer(const struct state *state, const struct manifes
     ENSURE(next->serial > state->manifest.serial, ERR_DENIED,
            "manifest.serial: expected a larger one than that of the manifest in force");
     return OK;
+}
+
+// Into the one of the two places that is not in force; views into our own copy.
+static struct err manifest_copy(struct state *state, struct bytes manifest)
+{
+    uint8_t *room = state->manifest_bytes[state->manifest_view.p == state->manifest_bytes[0]];
+
+    must(manifest.n <= MANIFEST_BYTES_MAX);
+    memcpy(room, manifest.p, manifest.n);
+    state->next_view = bytes_of(room, manifest.n);
+    return manifest_read(&state->next, state->next_view);
+}
+
+// An open keyset whose item has another manifest; NULL when there is none.
+static struct keyring_entry *manifest_differs(struct state *state, uint64_t serial)
+{
+    struct keyring *ring = &state->secret->keyring;
+
+    for (size_t i = 0; anchor_used(state) && i < ARRAY_LEN(ring->entry); i++)
+        if (ring->entry[i].used && ring->entry[i].item.serial != serial)
+            return &ring->entry[i];
+    return NULL;
+}
+
+// Writes the next item; when all hold the manifest, it is in force.
+static struct err manifest_go_on(struct turn *turn)
+{
+    struct state *state = turn->state;
+    struct keyring_entry *entry = manifest_differs(state, state->next.serial);
+    struct anchor_item *item = &state->anchoring.item;
+
+    if (entry) {
+        *item = entry->item;
+        item->counter++;
+        anchor_set_manifest(item, state->next.serial, state->next_view);
+        TRY(anchor_set_mac(item, &entry->key));
+        return anchoring_ask(turn, MSG_STEP_ANCHOR_WRITE, item);
+    }
+    state->manifest = state->next;
+    state->manifest_view = state->next_view;
+    state->anchored = anchor_used(state) && keyring_count(&state->secret->keyring) > 0;
+    manifest_enforce(state);
+    return anchoring_done(turn);
+}
+
+// The old manifest stays in force, and nothing is signed under it for a keyset whose item may have
+// the new one already.
+static void manifest_give_up(struct state *state)
+{
+    struct keyring_entry *entry =
+        keyring_entry_of(&state->secret->keyring, &state->anchoring.item.keyset);
+
+    if (entry)
+        keyring_drop(entry);
+    while ((entry = manifest_differs(state, state->manifest.serial)))
+        keyring_drop(entry);
+    keysets_closed(state);
+    state->anchored = false;
+    state->anchoring.operation = 0;
+}
+
+static struct err manifest_anchored(struct turn *turn, const struct msg_anchor_answer *m)
+{
+    struct state *state = turn->state;
+    struct anchor_item *item = &state->anchoring.item;
+    struct keyring_entry *entry = keyring_entry_of(&state->secret->keyring, &item->keyset);
+
+    if (m->outcome == MSG_ANCHOR_WRITTEN) {
+        if (entry)
+            entry->item = *item;
+        return manifest_go_on(turn);
+    }
+    manifest_give_up(state);
+    ENSURE(m->outcome == MSG_ANCHOR_CONFLICT, ERR_UNREACHABLE,
+           "manifest: not in force, keysets closed: the anchor does not answer; apply it again");
+    return FAIL(ERR_EXISTS, "manifest: not in force, keysets closed: another enclave has changed "
+                            "the anchor; apply it again");
 }
 
 struct err admin_manifest(struct turn *turn)
@@ -93,19 +197,19 @@ struct err admin_manifest(struct turn *turn)
     manifest_message(message, m.manifest);
     TRY(approval_check(&state->config, message, m.signatures));
     TRY(manifest_newer(state, &next, m.manifest));
-    must(m.manifest.n <= sizeof(state->manifest_bytes));
-    memcpy(state->manifest_bytes, m.manifest.p, m.manifest.n);
-    state->manifest_view = bytes_of(state->manifest_bytes, m.manifest.n);
-    TRY(manifest_read(&state->manifest, state->manifest_view)); // views into our own copy
-    manifest_enforce(state);
-    return OK;
+    if (state->anchoring.operation) {
+        ENSURE(deadline_left_ms(state->anchoring.until) == 0, ERR_BUSY,
+               "manifest: the anchor is being written; try again");
+        manifest_give_up(state); // the front has not come back
+    }
+    TRY(manifest_copy(state, m.manifest));
+    return manifest_go_on(turn);
 }
 
 // The vault's own keys go too: who kept KMS's answers of this boot could open keysets with them
 // again, without asking KMS.
-struct err admin_seal(struct turn *turn)
+void admin_lock(struct state *state)
 {
-    struct state *state = turn->state;
     struct keyring *ring = &state->secret->keyring;
 
     accounts_close_all(&state->secret->accounts);
@@ -114,8 +218,78 @@ struct err admin_seal(struct turn *turn)
         keyring_drop(&ring->entry[i]);
     deployment_forget_keys(state);
     state->seals++;
+    state->anchored = false;
+    state->anchoring.operation = 0;
     state->phase = PHASE_SEALED;
-    return OK;
+}
+
+// While there are keys: what the anchor shall hold when they are gone. Nothing here may stop a
+// seal; an item without its MAC is not worse than none.
+static void seal_prepare(struct state *state)
+{
+    struct keyring *ring = &state->secret->keyring;
+
+    for (size_t i = 0; anchor_used(state) && i < ARRAY_LEN(ring->entry); i++) {
+        struct anchor_item item = ring->entry[i].item;
+
+        if (!ring->entry[i].used)
+            continue;
+        item.counter++;
+        item.sealed = true;
+        if (!anchor_set_mac(&item, &ring->entry[i].key).code)
+            anchor_note_sealed(state, &item, false);
+    }
+}
+
+// Writes the next item that is not written; at the end says whether all are.
+static struct err seal_go_on(struct turn *turn)
+{
+    struct state *state = turn->state;
+    size_t *at = &state->anchoring.at, due = 0, written = 0;
+
+    for (; *at < ARRAY_LEN(state->sealed); ++*at)
+        if (state->sealed[*at].item.counter > 0 && !state->sealed[*at].written)
+            return anchoring_ask(turn, MSG_STEP_ANCHOR_WRITE, &state->sealed[*at].item);
+    for (size_t i = 0; i < ARRAY_LEN(state->sealed); i++) {
+        due += state->sealed[i].item.counter > 0;
+        written += state->sealed[i].written;
+    }
+    state->anchored = due > 0 && written == due;
+    return anchoring_done(turn);
+}
+
+// After a conflict one look: it may be this very item that stands there, written by a call whose
+// answer was lost.
+static struct err seal_anchored(struct turn *turn, const struct msg_anchor_answer *m)
+{
+    struct state_anchoring *anchoring = &turn->state->anchoring;
+    struct state_sealed *sealed = &turn->state->sealed[anchoring->at];
+    struct bytes mac = bytes_skip(m->item, ANCHOR_ITEM_BYTES - sizeof(sealed->item.mac));
+
+    if (m->outcome == MSG_ANCHOR_CONFLICT && anchoring->waits_for == MSG_STEP_ANCHOR_WRITE)
+        return anchoring_ask(turn, MSG_STEP_ANCHOR_READ, &sealed->item);
+    sealed->written =
+        m->outcome == MSG_ANCHOR_WRITTEN || bytes_equal(mac, BYTES_OF(sealed->item.mac));
+    anchoring->at++;
+    return seal_go_on(turn);
+}
+
+struct err admin_anchored(struct turn *turn, const struct msg_anchor_answer *m)
+{
+    return turn->state->phase == PHASE_SEALED ? seal_anchored(turn, m) : manifest_anchored(turn, m);
+}
+
+// Wipes first and writes then. Again while SEALED: writes what the anchor has not got.
+struct err admin_seal(struct turn *turn)
+{
+    struct state *state = turn->state;
+
+    if (state->phase != PHASE_SEALED) {
+        seal_prepare(state);
+        admin_lock(state);
+    }
+    state->anchoring.at = 0;
+    return seal_go_on(turn);
 }
 
 struct err admin_unseal(struct turn *turn)
@@ -129,6 +303,8 @@ struct err admin_unseal(struct turn *turn)
     approval_unseal_message(message, &state->config.deployment, &state->boot, state->seals);
     TRY(approval_check(&state->config, message, approvals));
     TRY(deployment_make_keys(state));
+    state->anchored = false;
+    state->anchoring.operation = 0;
     state->phase = PHASE_CONFIGURED;
     return OK;
 }

@@ -9,6 +9,10 @@
 FALLIBLE admin_manifest(struct turn *turn);
 FALLIBLE admin_seal(struct turn *turn);
 FALLIBLE admin_unseal(struct turn *turn);
+// The anchor's answer to the write of a manifest or a seal.
+FALLIBLE admin_anchored(struct turn *turn, const struct msg_anchor_answer *m);
+// Wipes every key at once; the phase is SEALED.
+void admin_lock(struct state *state);
 // ERR_DENIED unless the manifest admits this very keyset. OK when the configuration has no
 // administrators.
 FALLIBLE admin_admits(const struct state *state, const struct keyset *keyset);

@@ -6,6 +6,7 @@
 #include "crypto/shamir.h"
 #include "proto/receipt.h"
 #include "vault/admin.h"
+#include "vault/anchor.h"
 #include "vault/deployment.h"
 #include "vault/entropy.h"
 #include "vault/pending.h"
@@ -34,6 +35,36 @@ static struct err step_ask(struct turn *turn, struct state_pending *pending,
     pending->waits_for_more = true;
     msg_write_step(turn->out, &step);
     return OK;
+}
+
+// Asks the front to read the item of the operation's keyset, or to write it.
+static struct err step_anchor(struct turn *turn, struct state_pending *pending,
+                              enum msg_step_kind kind)
+{
+    pending->until = deadline_in(VAULT_PENDING_MS);
+    pending->waits_for = kind;
+    pending->waits_for_more = true;
+    anchor_ask(turn, kind, pending->operation, &pending->item);
+    return OK;
+}
+
+// The operation that waits for an answer of KMS, or of the anchor.
+static struct err step_waiting(struct state *state, uint64_t operation, bool anchor,
+                               struct state_pending **out)
+{
+    *out = pending_find(state, operation);
+    ENSURE(*out && ((*out)->waits_for >= MSG_STEP_ANCHOR_READ) == anchor, ERR_NOT_FOUND,
+           "operation: not waiting for this answer");
+    (*out)->waits_for_more = false;
+    return OK;
+}
+
+// After an answer: the operation stays only to wait for the next one.
+static struct err step_end(struct state *state, struct state_pending *pending, struct err err)
+{
+    if (err.code || !pending->waits_for_more)
+        pending_drop(state, pending);
+    return err;
 }
 
 struct err ceremony_create(struct turn *turn)
@@ -221,14 +252,41 @@ static struct err keyset_receipt(struct state *state, const struct keyset *keyse
     return deployment_receipt(state, wr_done(&wr), nonce, out);
 }
 
+// The record is whole, and the anchor, if there is one, has its item.
+static struct err create_done(struct turn *turn, const struct state_pending *pending,
+                              struct bytes record)
+{
+    static uint8_t receipt[ATTEST_BYTES_MAX];
+    struct wr wr = WR_OF(receipt);
+    struct keyset keyset;
+
+    TRY(keyset_read(&keyset, record));
+    TRY(keyset_receipt(turn->state, &keyset, bytes_of(pending->nonce, pending->nonce_len), &wr));
+    step_done(turn, &keyset, record, wr_done(&wr));
+    return OK;
+}
+
+// The record must not exist without its item: the anchor is asked first. It takes the place of the
+// blobs, which are in it.
+static struct err create_anchor(struct turn *turn, struct state_pending *pending,
+                                const struct keyset *keyset, const struct seckey *keyset_key)
+{
+    const struct state *state = turn->state;
+
+    pending->item = (struct anchor_item) { keyset->deployment, keyset->id, .counter = 1 };
+    anchor_set_manifest(&pending->item, state->manifest.serial, state->manifest_view);
+    TRY(anchor_set_mac(&pending->item, keyset_key));
+    return step_anchor(turn, pending, MSG_STEP_ANCHOR_WRITE);
+}
+
 // Every CMK's Decrypt gave the same data key: make the keyset key, wrap it, and forget it again. It
 // is used only after its stored record was opened.
-static struct err create_finish(struct turn *turn, const struct state_pending *pending)
+static struct err create_finish(struct turn *turn, struct state_pending *pending)
 {
-    static uint8_t record[KEYSET_BYTES_MAX], receipt[ATTEST_BYTES_MAX];
+    static uint8_t record[KEYSET_BYTES_MAX];
     AUTO(seckey_wipe) struct seckey keyset_key = { 0 };
     struct state *state = turn->state;
-    struct wr record_wr = WR_OF(record), receipt_wr = WR_OF(receipt);
+    struct wr wr = WR_OF(record);
     uint8_t check[32];
     struct keyset keyset;
 
@@ -237,10 +295,13 @@ static struct err create_finish(struct turn *turn, const struct state_pending *p
     TRY(create_seal(state, pending, &keyset_key, &keyset));
     TRY(seal_keyset_check(check, &keyset_key, &keyset));
     keyset.check = BYTES_OF(check);
-    keyset_write(&record_wr, &keyset);
-    TRY(wr_end(&record_wr));
-    TRY(keyset_receipt(state, &keyset, bytes_of(pending->nonce, pending->nonce_len), &receipt_wr));
-    step_done(turn, &keyset, wr_done(&record_wr), wr_done(&receipt_wr));
+    keyset_write(&wr, &keyset);
+    TRY(wr_end(&wr));
+    if (!anchor_used(state))
+        return create_done(turn, pending, wr_done(&wr));
+    TRY(create_anchor(turn, pending, &keyset, &keyset_key));
+    memcpy(pending->record, record, wr.len);
+    pending->record_len = wr.len;
     return OK;
 }
 
@@ -257,21 +318,41 @@ static struct err create_decrypted(struct turn *turn, struct state_pending *pend
     return create_finish(turn, pending);
 }
 
-// As many shares as it takes are there: join them, check the key, and have it from now on.
+// The key was checked, and the anchor, if there is one, knows nothing against it: have it from now
+// on.
+static struct err open_enter(struct turn *turn, struct state_pending *pending,
+                             const struct seckey *keyset_key)
+{
+    struct state *state = turn->state;
+    struct keyring *ring = &state->secret->keyring;
+    struct keyset keyset;
+
+    TRY(keyset_read(&keyset, bytes_of(pending->record, pending->record_len)));
+    TRY(admin_admits(state, &keyset)); // a manifest may have come in between
+    TRY(keyring_put(ring, &keyset.id, pending->keyset, keyset_key));
+    admin_note_keyset(state, &keyset);
+    keyring_entry_of(ring, &keyset.id)->item = pending->item;
+    anchor_forget_sealed(state, &keyset.id);
+    state->anchored = anchor_used(state);
+    state->phase = PHASE_READY;
+    step_done(turn, &keyset, BYTES_NONE, BYTES_NONE);
+    return OK;
+}
+
+// As many shares as it takes are there: join them and check the key.
 static struct err open_finish(struct turn *turn, struct state_pending *pending,
                               const struct keyset *keyset)
 {
     AUTO(seckey_wipe) struct seckey keyset_key = { 0 };
-    struct state *state = turn->state;
+    struct seckey *keys = pending_keys(turn->state, pending);
 
-    TRY(shamir_join(&keyset_key, pending_keys(state, pending), pending->x, keyset->k));
+    TRY(shamir_join(&keyset_key, keys, pending->x, keyset->k));
     TRY(opened_check(keyset, &keyset_key));
-    TRY(admin_admits(state, keyset)); // a manifest may have come in between
-    TRY(keyring_put(&state->secret->keyring, &keyset->id, pending->keyset, &keyset_key));
-    admin_note_keyset(state, keyset);
-    state->phase = PHASE_READY;
-    step_done(turn, keyset, BYTES_NONE, BYTES_NONE);
-    return OK;
+    if (!anchor_used(turn->state))
+        return open_enter(turn, pending, &keyset_key);
+    memcpy(keys[0].b, keyset_key.b, sizeof(keyset_key.b));
+    pending->item.keyset = keyset->id;
+    return step_anchor(turn, pending, MSG_STEP_ANCHOR_READ);
 }
 
 // The data key of one wrapping gives one share.
@@ -326,16 +407,10 @@ struct err ceremony_answer(struct turn *turn)
     struct rd rd = rd_of(turn->body);
     struct msg_kms_answer m;
     struct state_pending *pending;
-    struct err err;
 
     TRY(msg_read_kms_answer(&m, &rd));
-    pending = pending_find(turn->state, m.operation);
-    ENSURE(pending, ERR_NOT_FOUND, "operation: not waiting for an answer of KMS");
-    pending->waits_for_more = false;
-    err = answer_take(turn, pending, &m);
-    if (err.code || !pending->waits_for_more)
-        pending_drop(turn->state, pending);
-    return err;
+    TRY(step_waiting(turn->state, m.operation, false, &pending));
+    return step_end(turn->state, pending, answer_take(turn, pending, &m));
 }
 
 struct err ceremony_failed(struct turn *turn)
@@ -347,13 +422,39 @@ struct err ceremony_failed(struct turn *turn)
     struct err err = FAIL(ERR_KMS, "keyset: fewer CMKs answer than it takes");
 
     TRY(rd_end(&rd));
-    pending = pending_find(turn->state, operation);
-    ENSURE(pending, ERR_NOT_FOUND, "operation: not waiting for an answer of KMS");
-    pending->waits_for_more = false;
+    TRY(step_waiting(turn->state, operation, false, &pending));
     if (!pending->create &&
         !keyset_read(&keyset, bytes_of(pending->record, pending->record_len)).code)
         err = open_next(turn, pending, &keyset, err);
-    if (!pending->waits_for_more)
-        pending_drop(turn->state, pending);
-    return err;
+    return step_end(turn->state, pending, err);
+}
+
+static struct err anchored_take(struct turn *turn, struct state_pending *pending,
+                                const struct msg_anchor_answer *m)
+{
+    const struct seckey *key = pending_keys(turn->state, pending);
+    bool current = false;
+
+    if (pending->waits_for == MSG_STEP_ANCHOR_WRITE)
+        TRY(anchor_expect(m, MSG_ANCHOR_WRITTEN));
+    else
+        TRY(anchor_judge(turn->state, &pending->item, &current, key, m));
+    if (pending->waits_for == MSG_STEP_ANCHOR_READ && !current)
+        return step_anchor(turn, pending, MSG_STEP_ANCHOR_WRITE);
+    if (pending->create)
+        return create_done(turn, pending, bytes_of(pending->record, pending->record_len));
+    return open_enter(turn, pending, key);
+}
+
+struct err ceremony_anchored(struct turn *turn)
+{
+    struct rd rd = rd_of(turn->body);
+    struct msg_anchor_answer m;
+    struct state_pending *pending;
+
+    TRY(msg_read_anchor_answer(&m, &rd));
+    if (m.operation == turn->state->anchoring.operation && m.operation != 0)
+        return admin_anchored(turn, &m);
+    TRY(step_waiting(turn->state, m.operation, true, &pending));
+    return step_end(turn->state, pending, anchored_take(turn, pending, &m));
 }

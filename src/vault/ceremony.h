@@ -13,3 +13,5 @@ FALLIBLE ceremony_answer(struct turn *turn);
 // The front could not get the answer: an opening goes on with the next wrapping, if enough are
 // left.
 FALLIBLE ceremony_failed(struct turn *turn);
+// What the anchor answered: to a keyset operation, or to a manifest or seal (vault/admin.h).
+FALLIBLE ceremony_anchored(struct turn *turn);

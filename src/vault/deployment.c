@@ -3,6 +3,7 @@
 
 #include "base/ct.h"
 #include "base/must.h"
+#include "crypto/openssl/sha2.h"
 #include "proto/receipt.h"
 #include "vault/entropy.h"
 
@@ -68,6 +69,7 @@ struct err deployment_status(struct turn *turn)
         .accounts_slots = VAULT_ACCOUNTS,
         .manifest_serial = state->manifest.serial,
         .seals = state->seals,
+        .anchored = state->anchored,
     };
 
     memcpy(status.audit_head, state->audit_head, sizeof(status.audit_head));
@@ -90,8 +92,10 @@ static struct err debug_refuse(const struct state *state)
     uint8_t pcr0[ATTEST_PCR_BYTES];
     bool locked = false;
 
-    if (!state->env->refuse_zero_pcr0)
+    if (!state->env->release)
         return OK;
+    ENSURE(state->config.anchor != CONFIG_ANCHOR_FILE, ERR_DENIED,
+           "anchor: the kind file is for development only");
     TRY(nsm_describe_pcr(&state->nsm, 0, pcr0, &locked));
     ENSURE(!ct_is_zero(BYTES_OF(pcr0)), ERR_DENIED,
            "configure: this enclave runs in debug mode (PCR0 is zero)");
@@ -188,7 +192,7 @@ struct err deployment_attestation(struct turn *turn)
     struct state *state = turn->state;
     struct rd rd = rd_of(turn->body);
     struct bytes nonce = rd_var8(&rd, NONCE_BYTES_MAX);
-    uint8_t user_data[128];
+    uint8_t user_data[192];
     struct wr wr = WR_OF(user_data);
     struct receipt_status status = {
         .phase = (uint8_t)state->phase,
@@ -196,11 +200,14 @@ struct err deployment_attestation(struct turn *turn)
         .sequence = state->sequence,
         .manifest_serial = state->manifest.serial,
         .seals = state->seals,
-        .anchor = CONFIG_ANCHOR_NONE,
+        .anchor = (uint8_t)(state->config_len ? state->config.anchor : CONFIG_ANCHOR_NONE),
+        .anchored = state->anchored,
     };
 
     TRY(rd_end(&rd));
     TRY(deployment_admit(state));
+    if (state->manifest.serial > 0)
+        sha2_256(status.manifest_digest, state->manifest_view);
     memcpy(status.audit_head, state->audit_head, sizeof(status.audit_head));
     receipt_write_status(&wr, &status);
     TRY(wr_end(&wr));

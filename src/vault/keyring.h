@@ -4,6 +4,7 @@
 #pragma once
 
 #include "base/seckey.h"
+#include "proto/anchor.h"
 #include "proto/config.h"
 
 struct keyring_entry {
@@ -12,7 +13,8 @@ struct keyring_entry {
     enum config_purpose purpose;
     size_t name_len;
     uint8_t name[NAME_BYTES_MAX];
-    uint8_t digest[32]; // of the public fields, for manifests
+    uint8_t digest[32];      // of the public fields, for manifests
+    struct anchor_item item; // as it stands in the anchor, if there is one
     struct seckey key;
 };
 

@@ -36,11 +36,12 @@ static const struct route routes[] = {
     { MSG_SIGN_TX, PHASE_READY, true, 172058, sign_tx },
     { MSG_ATTESTATION, ANY, false, 65, deployment_attestation },
     { MSG_MANIFEST, BOUND, true, MANIFEST_SIGNED_MAX, admin_manifest },
-    { MSG_SEAL, CONFIGURED, true, 0, admin_seal },
+    { MSG_SEAL, BOUND, true, 0, admin_seal },
     { MSG_UNSEAL, PHASE_SEALED, true, 1041, admin_unseal },
     { MSG_KMS_FAILED, CONFIGURED, true, 8, ceremony_failed },
     { MSG_IMPORT_BEGIN, PHASE_READY, true, 32853, import_begin },
     { MSG_IMPORT_FINISH, PHASE_READY, true, 275, import_finish },
+    { MSG_ANCHOR_ANSWER, BOUND, true, 133, ceremony_anchored },
 };
 
 static const struct route *routes_find(uint16_t type)

@@ -14,13 +14,13 @@
 #include "vault/nsm.h"
 #include "vault/vault.h"
 
-// A keyset that is being created or opened and waits for an answer of KMS.
+// A keyset that is being created or opened and waits for an answer of KMS or the anchor.
 struct state_pending {
     uint64_t operation;    // 0: free
     struct deadline until; // for the answer that it waits for
     bool create;
     enum msg_step_kind waits_for;
-    bool waits_for_more; // the last step asked for another KMS call
+    bool waits_for_more; // the last step asked for something
     const struct config_keyset *keyset;
     uint8_t at;                     // the wrapping that KMS is asked about
     uint8_t got;                    // open: shares so far
@@ -30,6 +30,22 @@ struct state_pending {
     uint8_t record[KEYSET_BYTES_MAX]; // open: the record. create: the blobs, one after the other
     size_t record_len;
     size_t blob_len[CONFIG_CMKS]; // create
+    struct anchor_item item;      // with an anchor: as it stands there, or shall
+};
+
+// A sealed item of this boot: written by it, to be written, or met when a keyset was opened.
+struct state_sealed {
+    bool written;
+    struct anchor_item item; // counter 0: free
+};
+
+// The write of a manifest or a seal (while SEALED) to the anchor that is under way.
+struct state_anchoring {
+    uint64_t operation; // 0: none
+    struct deadline until;
+    enum msg_step_kind waits_for;
+    struct anchor_item item; // manifest: what is being written
+    size_t at;               // seal: index in `sealed`
 };
 
 // An import that waits for the owner's sealed key. Consumed when it succeeds.
@@ -44,7 +60,8 @@ struct state_import {
 // What must lie in the arena.
 struct state_secrets {
     struct keyring keyring;
-    // Of the operation with the same index: data keys while it creates, shares while it opens.
+    // Of the operation with the same index: data keys while it creates, shares while it opens, the
+    // keyset key (first) while it waits for the anchor.
     struct seckey pending_key[VAULT_PENDING][CONFIG_CMKS];
     struct accounts accounts;
 };
@@ -62,10 +79,15 @@ struct state {
     size_t config_len;
     struct config config; // views into config_bytes
     uint8_t pcr16[48];
-    uint8_t manifest_bytes[MANIFEST_BYTES_MAX];
-    struct bytes manifest_view; // what of them is in force; none before the first manifest
+    uint8_t manifest_bytes[2][MANIFEST_BYTES_MAX];
+    struct bytes manifest_view; // which of them is in force; none before the first manifest
     struct manifest manifest;   // views into manifest_bytes; serial 0 before the first
-    uint32_t seals;             // how often this boot was sealed
+    struct bytes next_view;     // the one that is being applied
+    struct manifest next;
+    uint32_t seals; // how often this boot was sealed
+    bool anchored;  // the manifest in force, or the seal, stands in the anchor (proto/receipt.h)
+    struct state_anchoring anchoring;
+    struct state_sealed sealed[CONFIG_KEYSETS];
     // The vault's own keys, in libcrypto's pool, which lies in the arena: new ones at each boot and
     // after each seal, none while sealed.
     struct rsa_key *recipient;

@@ -17,7 +17,7 @@ struct vault_env {
     // A SOCK_STREAM Unix socket on which PID 1 hands over the channel to each new front
     // (SCM_RIGHTS, one byte 'C'). Its end means that PID 1 is gone.
     int supervisor_fd;
-    bool refuse_zero_pcr0; // release anchors: an enclave in debug mode refuses configuration
+    bool release; // AWS's anchors: debug mode and development's kind of anchor are refused
     // Called once, after all memory is mapped and locked and threads are started, before the first
     // message: drops uid and capabilities and installs the filter. NULL in test programs.
     struct err (*seal)(void);

@@ -382,8 +382,10 @@ static FALLIBLE verify_status(struct cloister_verify_status *out,
     out->audit_sequence = status.sequence;
     memcpy(out->audit_head, status.audit_head, sizeof(out->audit_head));
     out->manifest_serial = status.manifest_serial;
+    memcpy(out->manifest_digest, status.manifest_digest, sizeof(out->manifest_digest));
     out->seals = status.seals;
     out->anchor = status.anchor;
+    out->anchored = status.anchored;
     out->timestamp_ms = doc.timestamp_ms;
     return OK;
 }

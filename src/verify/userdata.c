@@ -36,8 +36,10 @@ struct err userdata_read_status(struct receipt_status *out, struct bytes user_da
     out->sequence = rd_u64(&rd);
     rd_copy(&rd, out->audit_head, sizeof(out->audit_head));
     out->manifest_serial = rd_u64(&rd);
+    rd_copy(&rd, out->manifest_digest, sizeof(out->manifest_digest));
     out->seals = rd_u32(&rd);
     out->anchor = rd_u8(&rd);
+    out->anchored = rd_bool(&rd);
     TRY(rd_end(&rd));
     ENSURE(unconfigured ? out->phase == PHASE_UNCONFIGURED
                         : out->phase == PHASE_CONFIGURED || out->phase == PHASE_READY ||

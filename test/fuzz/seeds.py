@@ -47,7 +47,8 @@ def step(kind, blob=b'', record=b''):
 
 def status(phase):
     return (bytes([phase]) + b'\xb0' * 16 + be(1800000000000, 8) + be(3, 8) + b'\xab' * 32 +
-            b'\x00' * 48 + be(1, 4) + be(4096, 4) + be(1, 8) + be(0, 4) + b'\x01' + b'\x11' * 16 + b'\x04main')
+            b'\x00' * 48 + be(1, 4) + be(4096, 4) + be(1, 8) + be(0, 4) + b'\x00\x01' + b'\x11' * 16 +
+            b'\x04main')
 
 
 def record():
@@ -248,6 +249,9 @@ def manifests():
     write('manifest', 'empty', b'm' + whole[:34] + b'\x00')
     write('manifest', 'signed', b's' + be(len(whole), 4) + whole + approvals)
     write('manifest', 'approvals', b'a' + approvals)
+    item = b'\x01' + b'\x01' * 16 + b'\x02' * 16
+    write('anchor', 'created', item + be(1, 8) + bytes(41) + b'\xaa' * 32)
+    write('anchor', 'sealed', item + be(9, 8) + be(4, 8) + b'\xdd' * 32 + b'\x01' + b'\xaa' * 32)
 
 
 # -- texts --------------------------------------------------------------------------------------
@@ -310,10 +314,10 @@ def texts():
     write('text', 'time-http', b'\x07Thu, 01 Jan 2026 00:00:00 GMT')
     write('text', 'vsock', b'\x06vsock://16:5000')
     write('text', 'unix', b'\x06unix:///run/x')
-    write('receipt', 'status', b'cloister-status-1\x00\x04' + b'\xb0' * 16 + be(3, 8) +
-          b'\xab' * 32 + be(1, 8) + b'\x00')
-    write('receipt', 'unconfigured', b'cloister-unconfigured-1\x00\x01' + b'\xb0' * 16 + be(0, 8) +
-          b'\x00' * 41)
+    write('receipt', 'status', b'cloister-status-2\x00\x04' + b'\xb0' * 16 + be(3, 8) +
+          b'\xab' * 32 + be(1, 8) + b'\xdd' * 32 + be(2, 4) + b'\x01\x01')
+    write('receipt', 'unconfigured', b'cloister-unconfigured-2\x00\x01' + b'\xb0' * 16 + be(0, 8) +
+          b'\x00' * (32 + 8 + 32 + 4 + 2))
     write('receipt', 'account', b'cloister-receipt-1\x00' + b'\xab' * 32)
     write('receipt', 'keyset', b'cloister-keyset-1\x00' + b'\xab' * 32)
 

@@ -99,6 +99,9 @@ static struct bytes message_of(uint16_t type, struct wr *wr)
         return BYTES_LIT("\0\0\0\0\0\0\0\1");
     if (type == MSG_IMPORT_FINISH)
         msg_write_import_finish(wr, &(struct msg_import_finish) { .ciphertext = BYTES_LIT("x") });
+    if (type == MSG_ANCHOR_ANSWER)
+        msg_write_anchor_answer(
+            wr, &(struct msg_anchor_answer) { .operation = 1, .outcome = MSG_ANCHOR_WRITTEN });
     if (type == MSG_ACCOUNT_OPEN)
         return bytes_of(account_record, account_len);
     if (type == MSG_SIGN_TX)
@@ -144,7 +147,7 @@ static void test_every_message_cut_short(void **context)
     uint8_t space[4096];
 
     (void)context;
-    for (uint16_t type = MSG_CONFIGURE; type <= MSG_IMPORT_FINISH; type++) {
+    for (uint16_t type = MSG_CONFIGURE; type <= MSG_ANCHOR_ANSWER; type++) {
         struct wr wr = WR_OF(space);
         struct bytes whole = message_of(type, &wr);
 
@@ -164,7 +167,7 @@ static void test_every_message_too_long(void **context)
     uint8_t space[4096];
 
     (void)context;
-    for (uint16_t type = MSG_STATUS; type <= MSG_IMPORT_FINISH; type++) {
+    for (uint16_t type = MSG_STATUS; type <= MSG_ANCHOR_ANSWER; type++) {
         struct wr wr = WR_OF(space);
         struct bytes whole = message_of(type, &wr);
 
@@ -224,7 +227,7 @@ static void test_unknown_types(void **context)
     for (uint32_t type = 0; type <= UINT16_MAX; type += type < 64 ? 1 : 257) {
         struct vaulthost_answer answer;
 
-        if ((type >= MSG_STATUS && type <= MSG_IMPORT_FINISH) || type & MSG_ANSWER)
+        if ((type >= MSG_STATUS && type <= MSG_ANCHOR_ANSWER) || type & MSG_ANSWER)
             continue;
         answer = vaulthost_call(&host, (uint16_t)type, BYTES_LIT("anything"));
         assert_int_equal(answer.verdict.code, ERR_UNSUPPORTED);

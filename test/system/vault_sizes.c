@@ -131,7 +131,7 @@ static void refusals(void)
 {
     static const uint8_t none = 0;
 
-    for (uint16_t type = MSG_STATUS; type <= MSG_IMPORT_FINISH; type++)
+    for (uint16_t type = MSG_STATUS; type <= MSG_ANCHOR_ANSWER; type++)
         (void)vaulthost_call(&host, type, BYTES_OF(none));
 }
 

@@ -56,7 +56,7 @@ void vaulthost_main(int argc, char **argv)
         return;
     env.nsm_fd = (int)strtol(argv[1], NULL, 10);
     env.supervisor_fd = (int)strtol(argv[2], NULL, 10);
-    env.refuse_zero_pcr0 = strcmp(argv[3], "release") == 0;
+    env.release = strcmp(argv[3], "release") == 0;
     err = vault_run(&env);
     if (err.code)
         fprintf(stderr, "vault: %s (%s:%u)\n", err_text(err), err.file, err.line);

@@ -61,6 +61,7 @@ struct vaulthost_options {
     bool second;              // another keyset, "next", under VAULTHOST_ARN
     uint8_t admin_threshold, admins;
     struct config_key admin[CONFIG_ADMINS];
+    bool anchor; // of the kind file
 };
 struct bytes vaulthost_config_of(const struct vaulthost_options *options);
 // One keyset "main" under VAULTHOST_ARN, chain 31337.

@@ -164,7 +164,42 @@ CHANGE(network_name_twice, {
 })
 CHANGE(anchor_3, c->anchor = (enum config_anchor)3)
 CHANGE(anchor_none_with_parameters, c->anchor_parameters = BYTES_LIT("x"))
-CHANGE(anchor_file, c->anchor = CONFIG_ANCHOR_FILE)
+static void anchor_well_formed(struct config *c)
+{
+    admins_well_formed(c);
+    c->anchor = CONFIG_ANCHOR_FILE;
+    c->hosts = 2;
+    c->host[1] = BYTES_LIT("anchor.cloister.test");
+}
+
+CHANGE(anchor_file_without_host, {
+    anchor_well_formed(c);
+    c->hosts = 1;
+})
+CHANGE(anchor_file_without_admins, {
+    anchor_well_formed(c);
+    c->admins = c->admin_threshold = 0;
+})
+CHANGE(anchor_file_with_parameters, {
+    anchor_well_formed(c);
+    c->anchor_parameters = BYTES_LIT("x");
+})
+CHANGE(anchor_host_alone, {
+    anchor_well_formed(c);
+    c->anchor = CONFIG_ANCHOR_NONE;
+})
+CHANGE(anchor_host_longer, {
+    anchor_well_formed(c);
+    c->host[1] = BYTES_LIT("anchor.cloister.test.evil.example");
+})
+CHANGE(anchor_host_of_dynamodb, {
+    anchor_well_formed(c);
+    c->anchor = CONFIG_ANCHOR_DYNAMODB;
+})
+CHANGE(anchor_dynamodb, {
+    admins_well_formed(c);
+    c->anchor = CONFIG_ANCHOR_DYNAMODB;
+})
 CHANGE(host_missing, c->hosts = 0)
 CHANGE(host_of_another_region, c->host[0] = BYTES_LIT("kms.eu-west-2.amazonaws.com"))
 CHANGE(host_foreign, c->host[0] = BYTES_LIT("kms.example.com"))
@@ -182,6 +217,17 @@ static void administrators_are_taken(void **state)
     expect_ok("two administrators", config_read(&out, encode(&config)));
     assert_int_equal(out.admins, 2);
     assert_int_equal(out.admin_threshold, 2);
+}
+
+static void file_anchor_is_taken(void **state)
+{
+    struct config config = sample(), out;
+
+    (void)state;
+    anchor_well_formed(&config);
+    expect_ok("file", config_read(&out, encode(&config)));
+    assert_int_equal(out.anchor, CONFIG_ANCHOR_FILE);
+    assert_int_equal(config_find_host(&out, BYTES_LIT("anchor.cloister.test")), 1);
 }
 
 static void refusals(void **state)
@@ -222,7 +268,13 @@ static void refusals(void **state)
         { "network twice", network_name_twice, ERR_MALFORMED, "networks: name is repeated" },
         { "anchor 3", anchor_3, ERR_MALFORMED, "anchor" },
         { "none with parameters", anchor_none_with_parameters, ERR_MALFORMED, "anchor" },
-        { "file anchor", anchor_file, ERR_UNSUPPORTED, "anchor" },
+        { "file without its host", anchor_file_without_host, ERR_MALFORMED, "hosts" },
+        { "file without administrators", anchor_file_without_admins, ERR_MALFORMED, "anchor" },
+        { "file with parameters", anchor_file_with_parameters, ERR_MALFORMED, "anchor" },
+        { "its host without it", anchor_host_alone, ERR_MALFORMED, "hosts" },
+        { "a longer host", anchor_host_longer, ERR_MALFORMED, "hosts" },
+        { "its host with dynamodb", anchor_host_of_dynamodb, ERR_MALFORMED, "hosts" },
+        { "dynamodb", anchor_dynamodb, ERR_UNSUPPORTED, "anchor" },
         { "no host", host_missing, ERR_MALFORMED, "hosts" },
         { "other region's host", host_of_another_region, ERR_MALFORMED, "hosts" },
         { "foreign host", host_foreign, ERR_MALFORMED, "hosts" },
@@ -314,9 +366,13 @@ static void names(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(round_trip),  cmocka_unit_test(administrators_are_taken),
-        cmocka_unit_test(refusals),    cmocka_unit_test(structure),
-        cmocka_unit_test(measurement), cmocka_unit_test(finding),
+        cmocka_unit_test(round_trip),
+        cmocka_unit_test(administrators_are_taken),
+        cmocka_unit_test(file_anchor_is_taken),
+        cmocka_unit_test(refusals),
+        cmocka_unit_test(structure),
+        cmocka_unit_test(measurement),
+        cmocka_unit_test(finding),
         cmocka_unit_test(names),
     };
 

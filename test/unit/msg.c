@@ -110,6 +110,7 @@ union body {
     struct msg_account account;
     struct msg_sign_tx sign_tx;
     struct msg_signed sig;
+    struct msg_anchor_answer anchor_answer;
 };
 
 #define BODY(name, type, ...)                                     \
@@ -151,6 +152,7 @@ BODY(created, created, { BYTES_LIT("record"), BYTES_LIT("document") })
 BODY(account, account, { { { 4 } }, { 5 } })
 BODY(sign_tx, sign_tx, { { { 4 } }, BYTES_LIT("record"), BYTES_LIT("payload"), BYTES_NONE })
 BODY(signed, sig, { { 5 }, { 6 } })
+BODY(anchor_answer, anchor_answer, { 3, MSG_ANCHOR_FOUND, 9, BYTES_LIT("item") })
 
 static const struct {
     const char *name;
@@ -166,6 +168,7 @@ static const struct {
     { "account", write_account, read_account },
     { "sign_tx", write_sign_tx, read_sign_tx },
     { "signed", write_signed, read_signed },
+    { "anchor_answer", write_anchor_answer, read_anchor_answer },
 };
 
 static void every_body(void **state)
@@ -228,9 +231,11 @@ static void value_refusals(void **state)
     } cases[] = {
         { "phase 0", 0, 0, 0 },
         { "phase 3", 0, 0, 3 },
-        { "17 keysets", 0, 1 + 16 + 8 + 8 + 32 + 48 + 8 + 12, 17 },
-        { "step 3", 2, 0, 3 },
+        { "17 keysets", 0, 1 + 16 + 8 + 8 + 32 + 48 + 8 + 13, 17 },
+        { "anchored 2", 0, 1 + 16 + 8 + 8 + 32 + 48 + 8 + 12, 2 },
+        { "step 5", 2, 0, 5 },
         { "parity 2", 8, 84, 2 },
+        { "outcome 5", 9, 8, 5 },
     };
     union body out;
 
@@ -270,6 +275,7 @@ static void limits(void **state)
         { "sign record", 7, 16, 4, 40960, 6 },
         { "sign payload", 7, 20, 4, 131072, 2 },
         { "approvals", 7, 24, 2, 0, 0 },
+        { "item", 9, 17, 2, 114, 0 },
     };
     union body out;
 

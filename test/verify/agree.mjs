@@ -67,7 +67,8 @@ const SAY = {
   keyset: (k) => [`name=${k.name} purpose=${PURPOSES.indexOf(k.purpose)} threshold=${k.threshold} cmks=${k.cmks.length}`,
     `created=${k.created} timestamp=${k.attestation.timestamp} deployment=${k.deployment} keyset=${k.keyset}`],
   status: (s) => [`phase=${PHASES[s.phase]} sequence=${s.auditSequence} serial=${s.manifestSerial} seals=${s.seals}`,
-    `anchor=${ANCHORS.indexOf(s.anchor)} timestamp=${s.attestation.timestamp} boot=${s.boot} audit_head=${hexOf(s.auditHead)}`],
+    `anchor=${ANCHORS.indexOf(s.anchor)} anchored=${Number(s.anchored)} timestamp=${s.attestation.timestamp}`,
+    `boot=${s.boot} audit_head=${hexOf(s.auditHead)} manifest_digest=${hexOf(s.manifestDigest)}`],
 };
 
 const ASK = {

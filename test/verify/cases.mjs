@@ -445,13 +445,14 @@ function records(m) {
 
 function statuses(m) {
   const body = (change) => Buffer.concat(Object.values({
-    tag: Buffer.from('cloister-status-1\0'), phase: hex('04'), boot: id(4), sequence: hex('ffffffffffffffff'),
-    head: Buffer.alloc(32, 6), serial: hex('0000000000000008'), seals: hex('00000009'), anchor: hex('00'),
+    tag: Buffer.from('cloister-status-2\0'), phase: hex('04'), boot: id(4), sequence: hex('ffffffffffffffff'),
+    head: Buffer.alloc(32, 6), serial: hex('0000000000000008'),
+    digest: Buffer.alloc(32, 7), seals: hex('00000009'), anchor: hex('00'), anchored: hex('00'),
     after: Buffer.alloc(0), ...change,
   }));
   const one = (label, expect, change, trust = {}) => [`status: ${label}`, expect,
     m.document({ fields: { user_data: cBytes(body(change)) } }), { at: m.at, ...trust }, 'status'];
-  const unconfigured = { tag: Buffer.from('cloister-unconfigured-1\0'), phase: hex('01') };
+  const unconfigured = { tag: Buffer.from('cloister-unconfigured-2\0'), phase: hex('01') };
 
   return [
     one('READY', 'ok', {}),
@@ -464,9 +465,12 @@ function statuses(m) {
     one('anchor 2', 'ok', { anchor: hex('02') }),
     one('anchor 3', 'unsupported', { anchor: hex('03') }),
     one('a byte more', 'malformed', { after: hex('00') }),
-    one('a byte less', 'malformed', { anchor: Buffer.alloc(0) }),
+    one('file, anchored', 'ok', { anchor: hex('01'), anchored: hex('01') }),
+    one('anchored 2', 'malformed', { anchored: hex('02') }),
+    one('a byte less', 'malformed', { anchored: Buffer.alloc(0) }),
+    one('the tag before', 'untrusted', { tag: Buffer.from('cloister-status-1\0') }),
     one('no tag', 'untrusted', { tag: Buffer.alloc(0) }),
-    one('a tag without its zero', 'untrusted', { tag: Buffer.from('cloister-status-1') }),
+    one('a tag without its zero', 'untrusted', { tag: Buffer.from('cloister-status-2') }),
     one('five minutes old', 'ok', {}, { at: m.at + 300000 }),
     one('a millisecond older', 'expired', {}, { at: m.at + 300001 }),
     one('five minutes ahead', 'ok', {}, { at: m.at - 300000 }),

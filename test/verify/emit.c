@@ -128,7 +128,10 @@ static void make_status(const char *name, enum receipt_phase phase)
                                      .sequence = UINT64_MAX,
                                      .audit_head = { 6, 7 },
                                      .manifest_serial = 8,
-                                     .seals = 9 };
+                                     .manifest_digest = { 10, 11 },
+                                     .seals = 9,
+                                     .anchor = CONFIG_ANCHOR_FILE,
+                                     .anchored = true };
     uint8_t memory[512];
     struct wr wr = WR_OF(memory);
 

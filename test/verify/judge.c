@@ -145,11 +145,13 @@ static int status(const struct request *r, struct cloister_verify_error *error)
 
     if (cloister_verify_status(&r->trust, r->document, &out, error) != CLOISTER_VERIFY_OK)
         return error->code;
-    printf("0 phase=%u sequence=%llu serial=%llu seals=%u anchor=%u timestamp=%llu", out.phase,
-           (unsigned long long)out.audit_sequence, (unsigned long long)out.manifest_serial,
-           out.seals, out.anchor, (unsigned long long)out.timestamp_ms);
+    printf("0 phase=%u sequence=%llu serial=%llu seals=%u anchor=%u anchored=%u timestamp=%llu",
+           out.phase, (unsigned long long)out.audit_sequence,
+           (unsigned long long)out.manifest_serial, out.seals, out.anchor, out.anchored,
+           (unsigned long long)out.timestamp_ms);
     put_hex("boot", out.boot, sizeof(out.boot));
     put_hex("audit_head", out.audit_head, sizeof(out.audit_head));
+    put_hex("manifest_digest", out.manifest_digest, sizeof(out.manifest_digest));
     return 0;
 }
 

@@ -87,8 +87,10 @@ export async function verifyKeyset({ record, document }, trust) {
  * @property {bigint} auditSequence
  * @property {Uint8Array} auditHead
  * @property {bigint} manifestSerial 0: none
+ * @property {Uint8Array} manifestDigest SHA-256 of its canonical bytes; zero without one
  * @property {number} seals of this boot
  * @property {string} anchor 'none', 'file' or 'dynamodb'
+ * @property {boolean} anchored what is in force stands in the anchor (PROTOCOL.md section 11)
  * @property {Attestation} attestation
  */
 
@@ -109,14 +111,18 @@ function readStatus(userData) {
     auditSequence: reader.u64('sequence'),
     auditHead: reader.take(32, 'audit head'),
     manifestSerial: reader.u64('manifest serial'),
+    manifestDigest: reader.take(32, 'manifest digest'),
     seals: reader.uint(4, 'seals'),
     anchor: ANCHORS[reader.uint(1, 'anchor')],
   };
+  const anchored = reader.uint(1, 'anchored');
+
+  ensure(anchored <= 1, 'malformed', 'user_data.anchored', 'expected 0 or 1');
   reader.end();
   ensure(phase && (phase === 'UNCONFIGURED') === (kind === 'unconfigured'), 'untrusted',
     'user_data.phase', 'does not fit its tag');
   ensure(status.anchor, 'unsupported', 'user_data.anchor', 'expected 0 to 2');
-  return status;
+  return { ...status, anchored: anchored === 1 };
 }
 
 /**

@@ -6,8 +6,8 @@ import { sha256 } from './crypto.js';
 export const TAG = {
   account: 'cloister-receipt-1',
   keyset: 'cloister-keyset-1',
-  status: 'cloister-status-1',
-  unconfigured: 'cloister-unconfigured-1',
+  status: 'cloister-status-2',
+  unconfigured: 'cloister-unconfigured-2',
   import: 'cloister-import-1',
 };
 

@@ -117,7 +117,7 @@ test('tagged hashes and the measurement', async () => {
   const inner = createHash('sha384').update('cloister-config-1\0').update('bytes').digest();
   const pcr16 = createHash('sha384').update(Buffer.alloc(48)).update(inner).digest('hex');
   assert.equal(toHex(await measureConfiguration(new TextEncoder().encode('bytes'))), pcr16);
-  assert.equal(kindOf(new TextEncoder().encode('cloister-status-1\0...')), 'status');
-  assert.equal(kindOf(new TextEncoder().encode('cloister-status-1')), null);
+  assert.equal(kindOf(new TextEncoder().encode('cloister-status-2\0...')), 'status');
+  assert.equal(kindOf(new TextEncoder().encode('cloister-status-2')), null);
   assert.equal(kindOf(null), null);
 });
