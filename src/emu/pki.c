@@ -1,19 +1,22 @@
 // SPDX-License-Identifier: Apache-2.0
 // The development PKI: a root for the emulated NSM with the profile of AWS's own (P-384, 30 years),
 // and a TLS root with a server certificate that carries the real host names of AWS KMS, so that the
-// enclave needs no endpoint override. Files that exist are kept. It never overwrites a key.
+// enclave needs no endpoint override. Files that exist are kept, but for a server certificate that
+// lacks a name. It never overwrites a root's key.
 #include "emu/pki.h"
 
 #include "base/fd.h"
 #include "base/must.h"
 #include "emu/cert.h"
 #include "emu/disk.h"
+#include "proto/anchor.h"
 
 #include <stdio.h>
 #include <time.h>
 
 #define DAY_S         86400
 #define NSM_ROOT_DAYS (30 * 365)
+#define NAMES_MAX     4096
 #define TLS_DAYS      (10 * 365)
 
 static const char *const regions[] = {
@@ -67,7 +70,8 @@ static struct err make_root(const char *dir, const char *name, const char *subje
     return disk_write(der_path, wr_done(&wr), 0644);
 }
 
-// "DNS:kms.R1.amazonaws.com,DNS:kms.R2.amazonaws.com,...": one certificate for every region.
+// "DNS:kms.R1.amazonaws.com,DNS:kms.R2.amazonaws.com,...": one certificate for every region, and
+// for the development anchor.
 static FALLIBLE write_names(struct wr *wr)
 {
     for (size_t i = 0; i < ARRAY_LEN(regions); i++) {
@@ -75,6 +79,7 @@ static FALLIBLE write_names(struct wr *wr)
         wr_str(wr, regions[i]);
         wr_str(wr, ".amazonaws.com");
     }
+    wr_str(wr, ",DNS:" ANCHOR_HOST);
     wr_u8(wr, 0);
     return wr_end(wr);
 }
@@ -83,7 +88,7 @@ static FALLIBLE issue_server(struct wr *pem, const char *dir, const struct cert_
 {
     char path[DISK_PATH_MAX];
     AUTO(cert_key_free) struct cert_key *root_key = NULL;
-    uint8_t root[CERT_BYTES_MAX], names[4096], der[CERT_BYTES_MAX];
+    uint8_t root[CERT_BYTES_MAX], names[NAMES_MAX], der[CERT_BYTES_MAX];
     struct wr names_wr = WR_OF(names), wr = WR_OF(der);
     int64_t now = (int64_t)time(NULL);
     size_t root_n = 0;
@@ -109,19 +114,32 @@ static FALLIBLE issue_server(struct wr *pem, const char *dir, const struct cert_
     return cert_to_pem(pem, wr_done(&wr));
 }
 
+// True when the certificate there was made for these names. One of an earlier version was not.
+static bool is_named(const char *path, struct bytes names)
+{
+    uint8_t text[NAMES_MAX];
+    size_t n = 0;
+
+    return disk_exists(path) && !fd_read_file(path, text, sizeof(text), &n).code &&
+           bytes_equal(bytes_of(text, n), names);
+}
+
 static struct err make_server(const char *dir)
 {
-    char key_path[DISK_PATH_MAX], pem_path[DISK_PATH_MAX];
+    char key_path[DISK_PATH_MAX], pem_path[DISK_PATH_MAX], names_path[DISK_PATH_MAX];
     AUTO(cert_key_free) struct cert_key *key = NULL;
-    uint8_t pem[2 * CERT_BYTES_MAX];
-    struct wr wr = WR_OF(pem);
+    uint8_t pem[2 * CERT_BYTES_MAX], names[NAMES_MAX];
+    struct wr wr = WR_OF(pem), names_wr = WR_OF(names);
 
+    TRY(write_names(&names_wr));
     TRY(disk_path(key_path, sizeof(key_path), dir, "tls-server.key"));
     TRY(disk_path(pem_path, sizeof(pem_path), dir, "tls-server.pem"));
-    if (disk_exists(key_path) && disk_exists(pem_path))
+    TRY(disk_path(names_path, sizeof(names_path), dir, "tls-server.names"));
+    if (disk_exists(key_path) && disk_exists(pem_path) && is_named(names_path, wr_done(&names_wr)))
         return OK;
     TRY(cert_key_new(&key, CERT_P256));
     TRY(issue_server(&wr, dir, key));
     TRY(cert_key_save(key, key_path));
-    return disk_write(pem_path, wr_done(&wr), 0644);
+    TRY(disk_write(pem_path, wr_done(&wr), 0644));
+    return disk_write(names_path, wr_done(&names_wr), 0644);
 }

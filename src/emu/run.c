@@ -9,6 +9,7 @@
 #include "base/hex.h"
 #include "base/must.h"
 #include "crypto/openssl/libcrypto.h"
+#include "emu/anchor.h"
 #include "emu/args.h"
 #include "emu/disk.h"
 #include "emu/imds.h"
@@ -42,6 +43,7 @@ struct run {
     uint8_t nsm_root[NSM_ROOT_MAX];
     int pid_fd; // holds the directory's lock
     struct kms kms;
+    struct anchor anchor;
     struct imds imds;
     struct tls_context *tls;
     struct server *kms_server, *imds_server;
@@ -165,7 +167,7 @@ static FALLIBLE run_lock(struct run *run)
 
 static struct err run_open(struct run *run)
 {
-    static const char *const made[] = { "link", "keys" };
+    static const char *const made[] = { "link", "keys", "anchor" };
     char path[DISK_PATH_MAX], hex[2 * 9 + 1];
     uint8_t random[9];
 
@@ -202,6 +204,19 @@ static FALLIBLE run_serve_one(struct run *run, struct server **out, const char *
     return run_write(run, file, text);
 }
 
+// KMS and the anchor are behind one address; the name that the client means tells them apart.
+static void run_handle(const struct server_request *request, struct server_response *response)
+{
+    const struct run *run = request->context;
+    struct server_request inner = *request;
+
+    inner.context = (void *)&run->kms;
+    if (anchor_is_host(request->head))
+        anchor_handle(&inner, response, &run->anchor);
+    else
+        kms_handle(&inner, response);
+}
+
 static FALLIBLE run_serve_kms(struct run *run)
 {
     char chain[DISK_PATH_MAX], key[DISK_PATH_MAX], root[DISK_PATH_MAX];
@@ -212,6 +227,7 @@ static FALLIBLE run_serve_kms(struct run *run)
     TRY(disk_path(chain, sizeof(chain), run->pki, "tls-server.pem"));
     TRY(disk_path(key, sizeof(key), run->pki, "tls-server.key"));
     TRY(tls_server_new(&run->tls, chain, key));
+    run->anchor = (struct anchor) { run->dir };
     run->kms = (struct kms) { run->dir, bytes_of(run->nsm_root, n), (uint64_t)run->max_age_s };
     return run_serve_one(run, &run->kms_server, "kms.addr",
                          &(struct server_options) {
@@ -221,8 +237,8 @@ static FALLIBLE run_serve_kms(struct run *run)
                              .queue_max = 64,
                              .request_max = KMS_REQUEST_MAX,
                              .response_max = KMS_RESPONSE_MAX,
-                             .handle = kms_handle,
-                             .context = &run->kms,
+                             .handle = run_handle,
+                             .context = run,
                          });
 }
 
