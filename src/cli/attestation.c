@@ -7,6 +7,7 @@
 #include "base/base64.h"
 #include "base/hex.h"
 #include "base/must.h"
+#include "cli/service.h"
 #include "crypto/anchors.h"
 #include "proto/tag.h"
 #include "verify/userdata.h"
@@ -106,7 +107,10 @@ static void show(struct cli *cli, const struct attest *doc)
     out_u64(out, "audit_sequence", status.sequence);
     out_digits(out, "audit_head", BYTES_OF(status.audit_head));
     out_u64(out, "manifest_serial", status.manifest_serial);
-    out_str(out, "anchor", config_anchor_name((enum config_anchor)status.anchor));
+    if (status.manifest_serial > 0)
+        out_digits(out, "manifest_digest", BYTES_OF(status.manifest_digest));
+    service_show_anchor(out, bytes_str(config_anchor_name((enum config_anchor)status.anchor)),
+                        status.anchored);
 }
 
 // The nonce of --nonce, or a random one.

@@ -8,6 +8,7 @@
 #include "base/hex.h"
 #include "base/must.h"
 #include "cli/trust.h"
+#include "proto/anchor.h"
 #include "proto/arn.h"
 
 #include <stdio.h>
@@ -178,22 +179,25 @@ static FALLIBLE read_administrators(struct confjson *out, const struct json *roo
     return OK;
 }
 
-static FALLIBLE add_host(struct confjson *out, const struct arn *arn)
+static FALLIBLE add_host(struct confjson *out, struct bytes host)
 {
     struct config *config = &out->config;
+
+    if (config_find_host(config, host) >= 0)
+        return OK;
+    ENSURE(config->hosts < CONFIG_HOSTS, ERR_MALFORMED,
+           "expected at most 16 hosts (Regions, anchor) in all");
+    config->host[config->hosts++] = host;
+    return OK;
+}
+
+static FALLIBLE add_kms_host(struct confjson *out, const struct arn *arn)
+{
     size_t from = out->hosts_wr.len;
-    struct bytes host;
 
     arn_write_host(&out->hosts_wr, arn);
     TRY(wr_end(&out->hosts_wr));
-    host = bytes_of(out->hosts + from, out->hosts_wr.len - from);
-    if (config_find_host(config, host) >= 0) {
-        out->hosts_wr.len = from;
-        return OK;
-    }
-    ENSURE(config->hosts < CONFIG_HOSTS, ERR_MALFORMED, "expected at most 16 Regions in all");
-    config->host[config->hosts++] = host;
-    return OK;
+    return add_host(out, bytes_of(out->hosts + from, out->hosts_wr.len - from));
 }
 
 static FALLIBLE read_arns(struct confjson *out, struct config_keyset *keyset, const char *place,
@@ -208,7 +212,7 @@ static FALLIBLE read_arns(struct confjson *out, struct config_keyset *keyset, co
         (void)snprintf(out->where, sizeof(out->where), "%s.keys[%u]", place, keyset->n);
         ENSURE(key->type == JSON_STRING, ERR_MALFORMED, "expected the ARN of a KMS key");
         TRY(arn_parse(&arn, key->text));
-        TRY(add_host(out, &arn));
+        TRY(add_kms_host(out, &arn));
         keyset->cmk[keyset->n++] = key->text;
     }
     return OK;
@@ -292,9 +296,14 @@ static FALLIBLE read_anchor(struct confjson *out, const struct json *root)
 {
     static const char *const known[] = { "kind", NULL };
     const struct json *object = json_get(root, "anchor");
+    struct bytes kind;
 
     TRY(only(out, "anchor", object, known));
-    ENSURE(bytes_equal_str(json_string(need(out, "anchor", object, "kind")), "none"),
-           ERR_UNSUPPORTED, "expected none: this version knows no other");
-    return OK;
+    kind = json_string(need(out, "anchor", object, "kind"));
+    if (bytes_equal_str(kind, "none"))
+        return OK;
+    ENSURE(bytes_equal_str(kind, "file"), ERR_UNSUPPORTED,
+           "expected none, or file for development: this version knows no other");
+    out->config.anchor = CONFIG_ANCHOR_FILE;
+    return add_host(out, BYTES_LIT(ANCHOR_HOST));
 }

@@ -8,8 +8,9 @@
 #include "proto/config.h"
 
 struct confjson {
-    struct config config;                         // views into the JSON text and `hosts`
-    uint8_t hosts[CONFIG_HOSTS * HOST_BYTES_MAX]; // derived from the ARNs
+    struct config config; // views into the JSON text and `hosts`
+    // Derived from the ARNs: the same one again and again, for each key of each keyset.
+    uint8_t hosts[CONFIG_KEYSETS * CONFIG_CMKS * HOST_BYTES_MAX];
     struct wr hosts_wr;
     struct pempub admin[CONFIG_ADMINS]; // their keys
     char where[96]; // the JSON field that an error is about, e.g. "keysets[0].keys[1]"

@@ -8,7 +8,9 @@
 #include "base/hex.h"
 #include "base/must.h"
 #include "cli/files.h"
+#include "cli/service.h"
 #include "cli/signature.h"
+#include "crypto/openssl/sha2.h"
 #include "proto/manifest.h"
 #include "proto/tag.h"
 
@@ -171,7 +173,7 @@ static FALLIBLE read_serial(struct cli *cli, uint64_t *out)
     return OK;
 }
 
-static void show(struct out *out, const struct manifest *m);
+static void show(struct out *out, const struct manifest *m, struct bytes bytes);
 
 static FALLIBLE finish(struct cli *cli, const char *output)
 {
@@ -185,7 +187,7 @@ static FALLIBLE finish(struct cli *cli, const char *output)
     TRY(wr_end(&wr));
     TRY(manifest_read(&check, wr_done(&wr)));
     TRY(files_save(output, wr_done(&wr)));
-    show(&cli->out, &check);
+    show(&cli->out, &check, wr_done(&wr));
     if (check.keysets.n == 0)
         out_say("cloister: ", BYTES_LIT("this manifest admits no keyset: applied, it closes all"));
     return OK;
@@ -242,16 +244,19 @@ static void show_entries(struct out *out, const struct out_column column[static 
     out_table_end(out);
 }
 
-static void show(struct out *out, const struct manifest *m)
+static void show(struct out *out, const struct manifest *m, struct bytes bytes)
 {
     static const struct out_column keysets[] = { { "admitted_keyset", 34 }, { "digest", 64 } };
     static const struct out_column floors[] = { { "account", 34 }, { "least_generation", 16 } };
     static const struct out_column disabled[] = { { "disabled_account", 34 }, { "", 0 } };
     char id[ID_TEXT];
+    uint8_t digest[32];
 
     id_text(id, &m->deployment);
+    sha2_256(digest, bytes);
     out_str(out, "deployment", id);
     out_u64(out, "serial", m->serial);
+    out_digits(out, "manifest_digest", BYTES_OF(digest)); // as an attestation has it
     out_time(out, "created", m->created_ms);
     show_entries(out, keysets, m->keysets, MANIFEST_KEYSET_BYTES);
     show_entries(out, floors, m->floors, MANIFEST_FLOOR_BYTES);
@@ -278,7 +283,7 @@ struct err manifests_show(struct cli *cli)
     struct bytes bytes = BYTES_NONE;
 
     TRY(read_manifest(cli, &manifest, &bytes));
-    show(&cli->out, &manifest);
+    show(&cli->out, &manifest, bytes);
     return OK;
 }
 
@@ -345,6 +350,8 @@ static FALLIBLE put(struct cli *cli, struct bytes bytes)
     TRY(cli_open_rest(cli));
     TRY(rest_call(&cli->rest, &request, &answer));
     out_value(&cli->out, "serial", json_get(answer, "serial"));
+    service_show_anchor(&cli->out, json_string(json_get(answer, "anchor")),
+                        json_is_true(json_get(answer, "anchored")));
     return OK;
 }
 

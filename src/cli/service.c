@@ -20,6 +20,13 @@ static void show_keysets(struct out *out, const struct json *keysets)
     }
 }
 
+void service_show_anchor(struct out *out, struct bytes kind, bool anchored)
+{
+    out_text(out, "anchor", kind);
+    out_bool(out, "anchored", anchored);
+    out_str(out, "revocation", anchored ? "anchored" : "best_effort");
+}
+
 static void show_enclave(struct out *out, const struct json *enclave)
 {
     uint64_t ms;
@@ -31,6 +38,8 @@ static void show_enclave(struct out *out, const struct json *enclave)
     out_value(out, "boot", json_get(enclave, "boot"));
     out_value(out, "manifest_serial", json_get(enclave, "manifest_serial"));
     out_value(out, "seals", json_get(enclave, "seals"));
+    service_show_anchor(out, json_string(json_get(enclave, "anchor")),
+                        json_is_true(json_get(enclave, "anchored")));
     if (json_get(enclave, "now_ms") && !json_u64(&ms, json_get(enclave, "now_ms")).code)
         out_time(out, "enclave_time", ms);
     show_keysets(out, json_get(enclave, "keysets"));

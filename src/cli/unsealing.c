@@ -8,6 +8,7 @@
 #include "base/hex.h"
 #include "base/must.h"
 #include "cli/files.h"
+#include "cli/service.h"
 #include "cli/signature.h"
 
 #include <stdio.h>
@@ -38,6 +39,8 @@ struct err unsealing_seal(struct cli *cli)
     out_value(&cli->out, "phase", json_get(answer, "phase"));
     out_value(&cli->out, "seals", json_get(answer, "seals"));
     out_value(&cli->out, "boot", json_get(answer, "boot"));
+    service_show_anchor(&cli->out, json_string(json_get(answer, "anchor")),
+                        json_is_true(json_get(answer, "anchored")));
     out_say("cloister: ", BYTES_LIT("every key is wiped from the enclave; the sealed records stay. "
                                     "To go on: cloister unseal request"));
     return OK;

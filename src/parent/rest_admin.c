@@ -11,7 +11,7 @@
 
 #include <stdlib.h>
 
-#define ADMIN_CALL_MS 10000
+#define ADMIN_CALL_MS 25000 // a silent anchor has 15 s; `cloister` waits 30
 
 // One call with one string member; `reply` is the caller's to free.
 static struct err admin_call(struct rest_call *call, struct enclave_link_reply *reply,
@@ -60,6 +60,25 @@ static struct err admin_read_manifest(struct rest_call *call, uint8_t *space,
     return OK;
 }
 
+static void admin_copy(struct jw *jw, const struct json *result, const char *name)
+{
+    const struct json *value = json_get(result, name);
+
+    jw_key(jw, name);
+    if (value)
+        jw_value(jw, value);
+    else
+        jw_null(jw);
+}
+
+// Whether what was done outlasts a restart, and where.
+static void admin_copy_anchor(struct rest_call *call, const struct json *result)
+{
+    jw_key(&call->jw, "anchor");
+    jw_cstring(&call->jw, config_anchor_name(call->rest->config->anchor));
+    admin_copy(&call->jw, result, "anchored");
+}
+
 static struct err admin_keep(struct rest_call *call, uint8_t *space)
 {
     AUTO(enclave_link_free_reply) struct enclave_link_reply reply = { 0 };
@@ -77,6 +96,7 @@ static struct err admin_keep(struct rest_call *call, uint8_t *space)
     jw_object(&call->jw);
     jw_key(&call->jw, "serial");
     jw_u64(&call->jw, manifest.serial);
+    admin_copy_anchor(call, reply.result);
     jw_object_end(&call->jw);
     return OK;
 }
@@ -109,17 +129,6 @@ struct err rest_admin_get_manifest(struct rest_call *call)
     return OK;
 }
 
-static void admin_copy(struct jw *jw, const struct json *result, const char *name)
-{
-    const struct json *value = json_get(result, name);
-
-    jw_key(jw, name);
-    if (value)
-        jw_value(jw, value);
-    else
-        jw_null(jw);
-}
-
 // What an administrator needs for unsealing comes along.
 struct err rest_admin_seal(struct rest_call *call)
 {
@@ -136,6 +145,7 @@ struct err rest_admin_seal(struct rest_call *call)
     admin_copy(&call->jw, status.result, "phase");
     admin_copy(&call->jw, status.result, "seals");
     admin_copy(&call->jw, status.result, "boot");
+    admin_copy_anchor(call, sealed.result);
     jw_object_end(&call->jw);
     return OK;
 }

@@ -20,7 +20,7 @@
 #include <string.h>
 
 #define STEP_CALL_MS    10000
-#define STEP_KMS_MS     60000  // a creation makes two KMS calls for each of up to five wrappings
+#define STEP_KMS_MS     60000  // two KMS calls for each wrapping, or one of the anchor for a keyset
 #define STEP_REFRESH_MS 600000 // before expiry; IMDS has new credentials by then (EC2 User Guide)
 #define STEP_AGAIN_MS   60000
 
@@ -279,7 +279,7 @@ static struct err step_apply(struct supervise_step *step, struct bytes manifest)
     jw_object_end(&jw);
     err = wr_end(&wr);
     if (!err.code)
-        err = step_call(step, &reply, "manifest.apply", wr_done(&wr), STEP_CALL_MS);
+        err = step_call(step, &reply, "manifest.apply", wr_done(&wr), STEP_KMS_MS);
     free(params);
     TRY(err);
     log_event(LOG_INFO, "supervise", "manifest_applied", NULL, NULL);
