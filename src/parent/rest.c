@@ -182,7 +182,7 @@ static const struct rest_route *rest_route_of(bool *fits, struct bytes path, str
 {
     const struct rest_route *route;
 
-    if (bytes_equal_str(method, "HEAD")) // RFC 9110 9.3.2; net/server leaves the body out
+    if (bytes_equal_str(method, "HEAD")) // RFC 9110 9.3.2; httpd/server leaves the body out
         method = BYTES_LIT("GET");
     route = rest_find(path, method);
     *fits = route != NULL;

@@ -34,9 +34,9 @@ class Admin:
 class AdminPlatform(Platform):
     """A platform with administrators 2 of 3 and a keyset of `k` of CMKs in two AWS accounts."""
 
-    def __init__(self, k=1, cmks=1, administrators=True):
+    def __init__(self, k=1, cmks=1, administrators=True, anchor="none"):
         self.k, self.cmks, self.arns = k, cmks, []
-        self.administrators = administrators
+        self.administrators, self.anchor = administrators, anchor
         super().__init__()
 
     def build_config(self, deployment, name, arn=None, chain=CHAIN):
@@ -53,7 +53,7 @@ class AdminPlatform(Platform):
                                "keys": [{"pem": admin.public.name} for admin in self.admins]},
             "keysets": [{"name": "main", "purpose": "accounts", "threshold": self.k,
                          "keys": self.arns}],
-            "networks": [{"name": "dev", "chain_id": chain}], "anchor": {"kind": "none"}}))
+            "networks": [{"name": "dev", "chain_id": chain}], "anchor": {"kind": self.anchor}}))
         run(CLI, "config", "build", source, "-o", self.dir / f"{name}.bin")
         return self.dir / f"{name}.bin"
 

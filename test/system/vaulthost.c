@@ -8,6 +8,7 @@
 #include "emu/envelope.h"
 #include "emu/nsmdev.h"
 #include "enclave/env.h"
+#include "proto/anchor.h"
 #include "proto/policy.h"
 #include "vault/seal.h"
 #include "vault/vault.h"
@@ -237,6 +238,10 @@ struct bytes vaulthost_config_of(const struct vaulthost_options *options)
     memset(config.deployment.b, options->deployment, sizeof(config.deployment.b));
     for (size_t i = 0; i < options->admins; i++)
         config.admin[i] = options->admin[i];
+    if (options->anchor) {
+        config.anchor = CONFIG_ANCHOR_FILE;
+        config.host[config.hosts++] = BYTES_LIT(ANCHOR_HOST);
+    }
     config_write(&wr, &config);
     check(wr_end(&wr));
     check(config_read(&config, wr_done(&wr)));
