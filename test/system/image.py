@@ -164,6 +164,7 @@ def elsewhere(world, number):
         os.utime(other / f"x-{name}", (number * 1e6, number * 1e6))
         (other / f"x-{name}").chmod((0o777, 0o644, 0o555)[number])
     program = shutil.copy(CLI, other / "cloister")  # where another user finds it
+    program.chmod(0o755)  # whatever the umask of the build was
     env = {"PATH": os.environ["PATH"], "TZ": ("Asia/Tokyo", "UTC", "America/Lima")[number],
            "LC_ALL": ("C", "de_DE.UTF-8", "tr_TR")[number], "HOME": "/nonexistent",
            "SOURCE_DATE_EPOCH": str(number)}
