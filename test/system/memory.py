@@ -364,11 +364,14 @@ def examine_recipient(tap, primes, memories):
 def import_scalar(public_key, arena):
     """The import key: the 32 bytes in the arena whose X25519 public key is the offered one."""
     from cryptography.hazmat.primitives.asymmetric.x25519 import X25519PrivateKey
+    from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
     expected = bytes.fromhex(public_key.removeprefix("0x"))
     for at in range(0, len(arena) - 32, 8):
         candidate = arena[at:at + 32]
-        if len(set(candidate)) >= LIKELY_BYTES and X25519PrivateKey.from_private_bytes(
-                candidate).public_key().public_bytes_raw() == expected:
+        if len(set(candidate)) < LIKELY_BYTES:
+            continue
+        public = X25519PrivateKey.from_private_bytes(candidate).public_key()
+        if public.public_bytes(Encoding.Raw, PublicFormat.Raw) == expected:
             return candidate
     return None
 
