@@ -6,6 +6,7 @@ import importlib.machinery
 import importlib.util
 import os
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 sys.dont_write_bytecode = True
@@ -38,11 +39,28 @@ RUNS = (
     ('signal', ['sh', '-c', 'kill -SEGV $$'], 10, -11),
     ('timeout of a child that waits for its own child', ['sh', '-c', 'sleep 60; true'], 0.3, 1000),
 )
+# name, first line, mode
+SCRIPTS = (
+    ('a.py', '#!/usr/bin/env python3', 0o755),
+    ('forgotten.sh', '#!/bin/sh', 0o644),
+    ('module.py', '# SPDX-License-Identifier: Apache-2.0', 0o755),
+    ('notes.txt', '#!/bin/sh', 0o755),
+)
+
+
+def scripts():
+    with tempfile.TemporaryDirectory() as folder:
+        for name, line, mode in SCRIPTS:
+            path = os.path.join(folder, name)
+            with open(path, 'w', encoding='utf-8') as f:
+                f.write(line + '\n')
+            os.chmod(path, mode)
+        return CHECK.scripts_in(folder)
 
 
 def main():
     wrong = 0
-    print(f'1..{len(CASES) + len(RUNS)}')
+    print(f'1..{len(CASES) + len(RUNS) + 2}')
     for number, (name, status, output, passed, failed, skipped) in enumerate(CASES, 1):
         got = CHECK.judge(status, output)
         found = (got.passed, len(got.failed), len(got.skipped))
@@ -53,6 +71,14 @@ def main():
         found, _ = CHECK.run(argv, timeout=timeout)
         wrong += found != status
         print(f'{"" if found == status else "not "}ok {number} - {name}')
+    number = len(CASES) + len(RUNS)
+    for name, right in (
+            ('a script counts, executable or not', scripts() == ['a.py', 'forgotten.sh']),
+            ('one that is not executable fails',
+             len(CHECK.judge(*CHECK.run(CHECK.NOT_EXECUTABLE, timeout=10)).failed) == 1)):
+        number += 1
+        wrong += not right
+        print(f'{"" if right else "not "}ok {number} - {name}')
     return 1 if wrong else 0
 
 
