@@ -172,19 +172,6 @@ static enum err_code unseal(uint32_t seals)
     return (enum err_code)vaulthost_call(&host, MSG_UNSEAL, wr_done(&wr)).verdict.code;
 }
 
-static enum err_code sign_with(struct bytes record)
-{
-    uint8_t space[4096], payload[256];
-    struct wr wr = WR_OF(space), payload_wr = WR_OF(payload);
-    struct tx tx = { .kind = TX_LEGACY, .chain_id = 31337, .gas = 21000, .has_to = true };
-    struct msg_sign_tx m = { .record = record };
-
-    must(!tx_write_unsigned(&payload_wr, &tx).code);
-    m.payload = wr_done(&payload_wr);
-    msg_write_sign_tx(&wr, &m);
-    return (enum err_code)vaulthost_call(&host, MSG_SIGN_TX, wr_done(&wr)).verdict.code;
-}
-
 // A new keyset, not open, and what a manifest says to admit it.
 static void create_keyset(void)
 {

@@ -90,19 +90,6 @@ static enum err_code keyset_open(struct bytes record)
     return (enum err_code)answer.verdict.code;
 }
 
-static enum err_code sign_with(struct bytes record)
-{
-    uint8_t space[4096], payload[256];
-    struct wr wr = WR_OF(space), payload_wr = WR_OF(payload);
-    struct tx tx = { .kind = TX_LEGACY, .chain_id = 31337, .gas = 21000, .has_to = true };
-    struct msg_sign_tx m = { .record = record };
-
-    must(!tx_write_unsigned(&payload_wr, &tx).code);
-    m.payload = wr_done(&payload_wr);
-    msg_write_sign_tx(&wr, &m);
-    return (enum err_code)vaulthost_call(&host, MSG_SIGN_TX, wr_done(&wr)).verdict.code;
-}
-
 static void test_only_admitted_keysets_open(void **context)
 {
     static uint8_t record[KEYSET_BYTES_MAX];
@@ -219,22 +206,24 @@ static void test_disabled_and_old_records(void **context)
     memcpy(id.b, entry, sizeof(id.b));
     account_len = vaulthost_account(&host, &id, account);
     must(!record_read(&record, bytes_of(account, account_len)).code);
-    assert_int_equal(sign_with(bytes_of(account, account_len)), ERR_NONE);
+    assert_int_equal(vaulthost_sign(&host, bytes_of(account, account_len)).verdict.code, ERR_NONE);
     m.serial = 2;
     m.disabled = BYTES_OF(record.id.b);
     assert_int_equal(apply(&m, 3), ERR_NONE);
-    assert_int_equal(sign_with(bytes_of(account, account_len)), ERR_DENIED);
+    assert_int_equal(vaulthost_sign(&host, bytes_of(account, account_len)).verdict.code,
+                     ERR_DENIED);
     m.serial = 3;
     m.disabled = BYTES_NONE;
     memcpy(floor, record.id.b, 16);
     memcpy(floor + 16, "\0\0\0\2", 4);
     m.floors = BYTES_OF(floor);
     assert_int_equal(apply(&m, 3), ERR_NONE);
-    assert_int_equal(sign_with(bytes_of(account, account_len)), ERR_DENIED);
+    assert_int_equal(vaulthost_sign(&host, bytes_of(account, account_len)).verdict.code,
+                     ERR_DENIED);
     floor[19] = 1;
     m.serial = 4;
     assert_int_equal(apply(&m, 3), ERR_NONE);
-    assert_int_equal(sign_with(bytes_of(account, account_len)), ERR_NONE);
+    assert_int_equal(vaulthost_sign(&host, bytes_of(account, account_len)).verdict.code, ERR_NONE);
 }
 
 static struct msg_status status_now(void)

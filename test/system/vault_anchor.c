@@ -78,20 +78,21 @@ static void old_record(bool anchored)
     memcpy(id.b, entry, sizeof(id.b));
     n = vaulthost_account(&host, &id, account);
     must(!record_read(&record, bytes_of(account, n)).code);
-    assert_int_equal(sign_with(bytes_of(account, n)), ERR_NONE);
+    assert_int_equal(vaulthost_sign(&host, bytes_of(account, n)).verdict.code, ERR_NONE);
     memcpy(floor, record.id.b, 16);
     memcpy(floor + 16, "\0\0\0\2", 4);
     m = admitting(2);
     m.floors = BYTES_OF(floor);
     assert_int_equal(apply(&m), ERR_NONE);
-    assert_int_equal(sign_with(bytes_of(account, n)), ERR_DENIED);
+    assert_int_equal(vaulthost_sign(&host, bytes_of(account, n)).verdict.code, ERR_DENIED);
     restart();
     assert_int_equal(apply_serial(1), ERR_NONE);
     assert_int_equal(open_keyset(), anchored ? ERR_DENIED : ERR_NONE);
-    assert_int_equal(sign_with(bytes_of(account, n)), anchored ? ERR_PHASE : ERR_NONE);
+    assert_int_equal(vaulthost_sign(&host, bytes_of(account, n)).verdict.code,
+                     anchored ? ERR_PHASE : ERR_NONE);
     assert_int_equal(apply(&m), ERR_NONE);
     assert_int_equal(open_keyset(), ERR_NONE);
-    assert_int_equal(sign_with(bytes_of(account, n)), ERR_DENIED);
+    assert_int_equal(vaulthost_sign(&host, bytes_of(account, n)).verdict.code, ERR_DENIED);
 }
 
 static void test_old_record_with_anchor(void **context)

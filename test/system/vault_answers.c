@@ -16,11 +16,7 @@
 
 #include <cmocka.h>
 
-// Bytes that outlive the next call.
-struct kept {
-    uint8_t b[KEYSET_BYTES_MAX];
-    size_t n;
-};
+#include "vaultkept.h"
 
 static struct vaulthost host;
 static struct kept record;
@@ -41,24 +37,6 @@ static int stop(void **context)
     (void)context;
     vaulthost_stop(&host);
     return 0;
-}
-
-static void expect_code(const char *name, struct vaulthost_answer answer, enum err_code code)
-{
-    if (answer.verdict.code != code)
-        fail_msg("%s: code %u (%s), expected %u", name, answer.verdict.code, answer.text, code);
-}
-
-static struct bytes kept(const struct kept *kept)
-{
-    return bytes_of(kept->b, kept->n);
-}
-
-static void keep(struct kept *out, struct bytes b)
-{
-    must(b.n <= sizeof(out->b));
-    memcpy(out->b, b.p, b.n);
-    out->n = b.n;
 }
 
 static uint8_t recipient[RSA_SPKI_BYTES];

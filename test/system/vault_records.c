@@ -15,6 +15,8 @@
 
 #include <cmocka.h>
 
+#include "vaultkept.h"
+
 #define OTHER_DEPLOYMENT 2
 
 static struct vaulthost host;
@@ -42,31 +44,7 @@ static int stop(void **context)
     return 0;
 }
 
-static void expect_code(const char *name, struct vaulthost_answer answer, enum err_code code)
-{
-    if (answer.verdict.code != code)
-        fail_msg("%s: code %u (%s), expected %u", name, answer.verdict.code, answer.text, code);
-}
-
 // -- keyset records -----------------------------------------------------------------------------
-
-// Bytes that outlive the next call.
-struct kept {
-    uint8_t b[KEYSET_BYTES_MAX];
-    size_t n;
-};
-
-static struct bytes kept(const struct kept *kept)
-{
-    return bytes_of(kept->b, kept->n);
-}
-
-static void keep(struct kept *out, struct bytes b)
-{
-    must(b.n <= sizeof(out->b));
-    memcpy(out->b, b.p, b.n);
-    out->n = b.n;
-}
 
 // A new keyset, not opened.
 static struct id create(struct kept *out, struct bytes request)
@@ -394,19 +372,6 @@ static struct bytes record_changed(const struct kept *stored, void (*change)(str
     return wr_done(&wr);
 }
 
-static struct vaulthost_answer sign_with(struct bytes record)
-{
-    static uint8_t body[RECORD_BYTES_MAX + 512];
-    uint8_t payload[256];
-    struct wr wr = WR_OF(body), payload_wr = WR_OF(payload);
-    struct tx tx = { .kind = TX_LEGACY, .chain_id = 31337, .gas = 21000, .has_to = true };
-
-    must(!tx_write_unsigned(&payload_wr, &tx).code);
-    msg_write_sign_tx(&wr,
-                      &(struct msg_sign_tx) { .record = record, .payload = wr_done(&payload_wr) });
-    return vaulthost_call(&host, MSG_SIGN_TX, wr_done(&wr));
-}
-
 static void test_account_rewritten(void **context)
 {
     static const struct {
@@ -440,10 +405,10 @@ static void test_account_rewritten(void **context)
 
             expect_code(cases[i].name, vaulthost_call(&host, MSG_ACCOUNT_OPEN, record),
                         cases[i].code);
-            expect_code(cases[i].name, sign_with(record), cases[i].code);
+            expect_code(cases[i].name, vaulthost_sign(&host, record), cases[i].code);
         }
-        expect_code("bob", sign_with(kept(&bob)), ERR_NONE);
-        expect_code("nobody", sign_with(kept(&nobody)), ERR_DENIED);
+        expect_code("bob", vaulthost_sign(&host, kept(&bob)), ERR_NONE);
+        expect_code("nobody", vaulthost_sign(&host, kept(&nobody)), ERR_DENIED);
     }
 }
 

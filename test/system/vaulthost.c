@@ -8,6 +8,7 @@
 #include "emu/envelope.h"
 #include "emu/nsmdev.h"
 #include "enclave/env.h"
+#include "eth/tx.h"
 #include "proto/anchor.h"
 #include "proto/policy.h"
 #include "vault/seal.h"
@@ -350,6 +351,19 @@ size_t vaulthost_account(struct vaulthost *host, const struct id *keyset,
     must(created.record.n <= RECORD_BYTES_MAX);
     memcpy(record, created.record.p, created.record.n);
     return created.record.n;
+}
+
+struct vaulthost_answer vaulthost_sign(struct vaulthost *host, struct bytes record)
+{
+    static uint8_t body[RECORD_BYTES_MAX + 512];
+    uint8_t payload[256];
+    struct wr wr = WR_OF(body), payload_wr = WR_OF(payload);
+    struct tx tx = { .kind = TX_LEGACY, .chain_id = 31337, .gas = 21000, .has_to = true };
+
+    must(!tx_write_unsigned(&payload_wr, &tx).code);
+    msg_write_sign_tx(&wr,
+                      &(struct msg_sign_tx) { .record = record, .payload = wr_done(&payload_wr) });
+    return vaulthost_call(host, MSG_SIGN_TX, wr_done(&wr));
 }
 
 void vaulthost_keyset_key(struct vaulthost *host, struct bytes keyset_record, struct seckey *out)

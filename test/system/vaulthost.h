@@ -69,13 +69,15 @@ struct bytes vaulthost_config(uint8_t deployment);
 void vaulthost_configure(struct vaulthost *host, uint8_t deployment);
 // Plays KMS for a step: the answer to GenerateDataKey (a new data key) or Decrypt.
 struct vaulthost_answer vaulthost_kms(struct vaulthost *host, const struct msg_step *step);
-// Creates and opens keyset "main"; the record is copied into `record`, its length returned.
 // Reads a step out of an answer; ends the program when the vault refused.
 struct msg_step vaulthost_step(const struct vaulthost_answer *answer);
+// Creates and opens keyset "main"; the record is copied into `record`, its length returned.
 size_t vaulthost_keyset(struct vaulthost *host, uint8_t record[static KEYSET_BYTES_MAX],
                         struct id *id);
 size_t vaulthost_account(struct vaulthost *host, const struct id *keyset,
                          uint8_t record[static RECORD_BYTES_MAX]);
+// Asks for a signature of a small transfer on chain 31337, with the account's record inline.
+struct vaulthost_answer vaulthost_sign(struct vaulthost *host, struct bytes record);
 // What the vault keeps secret, by unsealing with the known data key.
 void vaulthost_keyset_key(struct vaulthost *host, struct bytes keyset_record, struct seckey *out);
 void vaulthost_account_key(const struct seckey *keyset_key, struct bytes record,

@@ -10,15 +10,12 @@
 
 #include <cmocka.h>
 
-#include "base/hex.h"
+#include "approving.h"
 #include "base/must.h"
 #include "expect.h"
 
 #include <string.h>
 
-#define ED_KEY "2543b92ff1095511476adc8369db6ddc933665a11978dda1404ee1066ca9559d"
-#define ED_R   "c2d2be108d0ed94a50bfe5beea21d970552706bf40898ed7032e7794098feecf"
-#define ED_S   "94bf12b3ef5b9dc4937296738d59d614e0dd0ff9a432b050d15de32091fc0401"
 #define EC_KEY "02bf97d0ee1866aac6f80826ebadc42f3d81e1b6b8f298f5d3ebe7542b7cb483a7"
 
 static const char ed_pem[] = "-----BEGIN PRIVATE KEY-----\n"
@@ -29,25 +26,6 @@ static const char ec_pem[] = "-----BEGIN PRIVATE KEY-----\n"
                              "bG1ub3BxcnN0dXZ3eHl6e3x9fn+hRANCAAS/l9DuGGaqxvgIJuutxC89geG2uPKY\n"
                              "9dPr51QrfLSDp96PFN3emqLnZbLmDs5gz6GwlWg6j29ir4us7n9N+hjq\n"
                              "-----END PRIVATE KEY-----\n";
-
-// The bytes 0, 1, 2 and so on.
-static const uint8_t message[APPROVE_MESSAGE_BYTES] = {
-    0,  1,  2,  3,  4,  5,  6,  7,  8,  9,  10, 11, 12, 13, 14, 15,
-    16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31,
-};
-
-struct hex {
-    uint8_t b[128];
-    size_t n;
-};
-
-static struct bytes from_hex(struct hex *out, const char *digits)
-{
-    out->n = strlen(digits) / 2;
-    assert_true(out->n <= sizeof(out->b));
-    expect_ok(digits, hex_decode(out->b, out->n, bytes_str(digits)));
-    return bytes_of(out->b, out->n);
-}
 
 static void keys(void **state)
 {
