@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The emulated surroundings of a development enclave: the emulator starts the enclave with three
+// The emulated surroundings of a development enclave: the emulator starts the enclave with four
 // descriptors (emu/vm.h says what they speak), and these functions stand where the hardware's
 // ioctl and vsock calls do. Trusts the emulator as an enclave trusts the hypervisor. It decides
 // nothing: no key, policy or anchor depends on it.
@@ -14,9 +14,10 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FD_NSM    3
-#define FD_LISTEN 4
-#define FD_DIAL   5
+#define FD_NSM     3
+#define FD_CONTROL 4
+#define FD_DIAL    5
+#define FD_DATA    6
 
 #define NSM_MS  30000
 #define DIAL_MS 5000
@@ -28,7 +29,7 @@ static pthread_mutex_t dial_lock = PTHREAD_MUTEX_INITIALIZER;
 static FALLIBLE env_inherited(int fd)
 {
     ENSURE(fcntl(fd, F_GETFD) >= 0, ERR_DEVICE,
-           "descriptors 3 to 5: expected those of cloister-emu; it starts this program");
+           "descriptors 3 to 6: expected those of cloister-emu; it starts this program");
     return OK;
 }
 
@@ -39,12 +40,12 @@ static FALLIBLE env_open_nsm(int *nsm_fd)
     return OK;
 }
 
-static FALLIBLE env_open_link(int *listen_fd, int *dial_fd)
+static FALLIBLE env_open_link(struct env_link *link)
 {
-    TRY(env_inherited(FD_LISTEN));
+    TRY(env_inherited(FD_CONTROL));
     TRY(env_inherited(FD_DIAL));
-    *listen_fd = FD_LISTEN;
-    *dial_fd = FD_DIAL;
+    TRY(env_inherited(FD_DATA));
+    *link = (struct env_link) { .control = FD_CONTROL, .data = FD_DATA, .dial = FD_DIAL };
     return OK;
 }
 

@@ -35,7 +35,8 @@ static struct err main_front(void)
     bool has_dial = fcntl(SUPERVISE_FRONT_DIAL, F_GETFD) >= 0;
     struct front_env env = {
         .vault_fd = SUPERVISE_FRONT_VAULT,
-        .listen_fd = SUPERVISE_FRONT_LISTEN,
+        .listen_fd = SUPERVISE_FRONT_CONTROL,
+        .data_fd = SUPERVISE_FRONT_DATA,
         .dial_fd = has_dial ? SUPERVISE_FRONT_DIAL : -1,
         .dial = env_this.dial,
         .anchors = &anchors_this,

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHILD_FDS       3
+#define CHILD_FDS       4
 #define FIRST_CHILD_FD  3
 #define HIGH_FD         64 // where descriptors wait while their final numbers are made free
 #define HANDOVER_MS     5000
@@ -24,7 +24,8 @@
 #define FRONT_LIVED_MS  10000 // after that long, its death is not held against the next one
 
 struct supervisor {
-    int nsm, listen, dial;
+    int nsm;
+    struct env_link link;
     int vault_channel; // our end of the socket over which the vault gets its channels
     pid_t vault, front;
     unsigned early_deaths; // of fronts, one after the other
@@ -39,7 +40,7 @@ static void on_term(int signal_number)
     stop_asked = 1;
 }
 
-// In the child: the descriptors to 3, 4, 5 (those given as -1 stay closed), all others closed,
+// In the child: the descriptors to 3, 4, 5, 6 (those given as -1 stay closed), all others closed,
 // then the same program again. Only async-signal-safe calls.
 _Noreturn static void child_exec(const char *role, const int fds[static CHILD_FDS])
 {
@@ -84,7 +85,7 @@ static struct err vault_start(struct supervisor *s)
     TRY(pair_open(pair));
     s->vault_channel = pair[0];
     theirs = pair[1];
-    return child_start(&s->vault, "vault", (const int[]) { s->nsm, theirs, -1 });
+    return child_start(&s->vault, "vault", (const int[]) { s->nsm, theirs, -1, -1 });
 }
 
 // A front with a fresh channel, whose other end goes to the vault.
@@ -97,7 +98,8 @@ static struct err front_start(struct supervisor *s)
     TRY(pair_open(pair));
     to_vault = pair[0];
     to_front = pair[1];
-    TRY(child_start(&s->front, "front", (const int[]) { to_front, s->listen, s->dial }));
+    TRY(child_start(&s->front, "front",
+                    (const int[]) { to_front, s->link.control, s->link.dial, s->link.data }));
     s->front_lived = deadline_in(FRONT_LIVED_MS);
     return fd_send_fd(s->vault_channel, 'C', to_vault, deadline_in(HANDOVER_MS));
 }
@@ -165,7 +167,7 @@ static struct err supervise_start(struct supervisor *s)
     TRY(signals_set());
     TRY(env_this.boot());
     TRY(env_this.open_nsm(&s->nsm));
-    TRY(env_this.open_link(&s->listen, &s->dial));
+    TRY(env_this.open_link(&s->link));
     TRY(vault_start(s));
     fd_close(&s->nsm); // the vault's alone from here on
     return front_start(s);
@@ -173,7 +175,7 @@ static struct err supervise_start(struct supervisor *s)
 
 struct err supervise_run(void)
 {
-    struct supervisor s = { .nsm = -1, .listen = -1, .dial = -1, .vault_channel = -1 };
+    struct supervisor s = { .nsm = -1, .link = { -1, -1, -1 }, .vault_channel = -1 };
     struct err err = supervise_start(&s);
 
     while (!err.code)

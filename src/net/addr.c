@@ -22,7 +22,7 @@
 
 #include <linux/vm_sockets.h>
 
-#define BACKLOG       128
+#define BACKLOG       1024 // a burst of clients, or what the kernel allows
 #define BUSY_SLEEP_MS 5
 
 union addr_socket {
