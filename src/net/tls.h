@@ -14,6 +14,9 @@ FALLIBLE tls_client_new(struct tls_context **out, const struct bytes *roots, siz
 // A client that trusts the system's roots (JSON-RPC nodes on https); a name may be covered by a
 // wildcard for its whole leftmost label.
 FALLIBLE tls_client_new_system(struct tls_context **out);
+// A client that judges no certificate, neither chain, name nor time: for a caller that knows the
+// peer by its key (wire_peer_spki) and believes nothing before it has compared it.
+FALLIBLE tls_client_new_unjudged(struct tls_context **out);
 // A server with a PEM certificate chain and key (files). ERR_IO when one cannot be read,
 // ERR_MISMATCH when they do not belong together.
 FALLIBLE tls_server_new(struct tls_context **out, const char *chain_path, const char *key_path);

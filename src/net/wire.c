@@ -7,10 +7,13 @@
 #include "net/wire.h"
 
 #include "base/fd.h"
+#include "crypto/openssl/sha2.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -111,6 +114,14 @@ struct err wire_new(struct wire **out, int fd, struct tls_context *tls)
     return err;
 }
 
+// RFC 6066 3: a server is named in the handshake by its name, never by an address.
+static bool wire_is_address(const char *host)
+{
+    struct in_addr ipv4;
+
+    return host[0] == '[' || inet_pton(AF_INET, host, &ipv4) == 1;
+}
+
 // libssl takes an empty host for "any" and a leading dot for "any below": both are refused here.
 static struct err wire_expect(struct wire *wire, const char *host, uint64_t now_s)
 {
@@ -118,7 +129,7 @@ static struct err wire_expect(struct wire *wire, const char *host, uint64_t now_
 
     ENSURE(host[0] != 0 && host[0] != '.', ERR_MALFORMED, "TLS: host name is missing");
     ENSURE(X509_VERIFY_PARAM_set1_host(param, host, strlen(host)) == 1 &&
-               SSL_set_tlsext_host_name(wire->ssl, host) == 1,
+               (wire_is_address(host) || SSL_set_tlsext_host_name(wire->ssl, host) == 1),
            ERR_MALFORMED, "TLS: host name not accepted");
     if (now_s != 0)
         X509_VERIFY_PARAM_set_time(param, (time_t)now_s);
@@ -180,6 +191,21 @@ struct err wire_verdict(const struct wire *wire)
            "TLS: the server's certificate is for another host");
     ENSURE(verdict == X509_V_OK, ERR_UNTRUSTED,
            "TLS: the server's certificate does not lead to a trusted root");
+    return OK;
+}
+
+struct err wire_peer_spki(const struct wire *wire, uint8_t out[static 32])
+{
+    bool is_proved = wire->ssl && SSL_is_init_finished(wire->ssl);
+    const X509 *leaf = is_proved ? SSL_get0_peer_certificate(wire->ssl) : NULL;
+    uint8_t *der = NULL;
+    int n = leaf ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &der) : 0;
+
+    if (n > 0)
+        sha2_256(out, bytes_of(der, (size_t)n));
+    OPENSSL_free(der);
+    ERR_clear_error();
+    ENSURE(n > 0, ERR_NOT_FOUND, "TLS: the peer has shown no certificate");
     return OK;
 }
 

@@ -33,6 +33,10 @@ FALLIBLE wire_new_client(struct wire **out, int fd, const struct wire_peer *peer
 enum wire_result wire_handshake(struct wire *wire);
 // Why a client's handshake failed, when it was the certificate: ERR_UNTRUSTED or ERR_EXPIRED.
 FALLIBLE wire_verdict(const struct wire *wire);
+// SHA-256 of the SubjectPublicKeyInfo (DER, RFC 5280 4.1.2.7) in the certificate whose key the peer
+// has proved to have in this connection's handshake. ERR_NOT_FOUND before that, or when it showed
+// none.
+FALLIBLE wire_peer_spki(const struct wire *wire, uint8_t out[static 32]);
 // At most cap bytes; *n is what came, 0 unless it is WIRE_DONE.
 enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *n);
 // *n is what the connection took. Never raises SIGPIPE.
