@@ -28,6 +28,7 @@ struct wire {
     SSL *ssl;           // NULL: plain
     BIO_METHOD *method; // of the BIO under ssl
     bool broken;        // no close_notify after a failure
+    bool more;          // the last recv filled its buffer
     uint32_t wants;
     struct deadline until;
 };
@@ -53,7 +54,7 @@ static int wire_bio_write(BIO *bio, const char *data, size_t n, size_t *done)
 
 static int wire_bio_read(BIO *bio, char *out, size_t cap, size_t *n)
 {
-    const struct wire *wire = BIO_get_data(bio);
+    struct wire *wire = BIO_get_data(bio);
     ssize_t got;
 
     BIO_clear_retry_flags(bio);
@@ -61,6 +62,7 @@ static int wire_bio_read(BIO *bio, char *out, size_t cap, size_t *n)
     if (deadline_left_ms(wire->until) == 0)
         return 0;
     got = recv(wire->fd, out, cap, MSG_DONTWAIT);
+    wire->more = got > 0 && (size_t)got == cap;
     if (wire_is_blocked(got))
         BIO_set_retry_read(bio);
     *n = got > 0 ? (size_t)got : 0;
@@ -150,9 +152,9 @@ struct err wire_new_client(struct wire **out, int fd, const struct wire_peer *pe
 
 static enum wire_result wire_judge_plain(struct wire *wire, ssize_t moved, uint32_t direction)
 {
+    wire->wants = moved > 0 ? EPOLLIN : direction;
     if (moved > 0)
         return WIRE_DONE;
-    wire->wants = direction;
     if (moved == 0)
         return WIRE_END;
     return wire_is_blocked(moved) ? WIRE_BLOCKED : WIRE_CLOSED;
@@ -163,12 +165,13 @@ static enum wire_result wire_judge_tls(struct wire *wire, int result)
     int error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(wire->ssl, result);
 
     ERR_clear_error();
+    wire->wants = EPOLLIN;
     if (error == SSL_ERROR_NONE)
         return WIRE_DONE;
     if (error == SSL_ERROR_ZERO_RETURN)
         return WIRE_END;
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
-        wire->wants = error == SSL_ERROR_WANT_READ ? EPOLLIN : EPOLLOUT;
+        wire->wants = error == SSL_ERROR_WANT_WRITE ? EPOLLOUT : EPOLLIN;
         return WIRE_BLOCKED;
     }
     wire->broken = true;
@@ -217,6 +220,7 @@ enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *
     *n = 0;
     if (!wire->ssl) {
         got = recv(wire->fd, out, cap, MSG_DONTWAIT);
+        wire->more = got > 0 && (size_t)got == cap;
         *n = got > 0 ? (size_t)got : 0;
         return wire_judge_plain(wire, got, EPOLLIN);
     }
@@ -224,6 +228,17 @@ enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *
     result = wire_judge_tls(wire, SSL_read_ex(wire->ssl, out, cap, n));
     *n = result == WIRE_DONE ? *n : 0;
     return result;
+}
+
+bool wire_has_more(const struct wire *wire)
+{
+    return wire->more || (wire->ssl && SSL_has_pending(wire->ssl));
+}
+
+const struct tls_peer *wire_peer(const struct wire *wire)
+{
+    (void)wire;
+    return NULL;
 }
 
 enum wire_result wire_write(struct wire *wire, struct bytes b, size_t *n)

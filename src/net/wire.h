@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "base/deadline.h"
 #include "base/err.h"
-#include "net/tls.h"
+#include "net/tls_server.h"
 
 enum wire_result {
     WIRE_DONE,    // some bytes were moved
@@ -39,6 +39,11 @@ FALLIBLE wire_verdict(const struct wire *wire);
 FALLIBLE wire_peer_spki(const struct wire *wire, uint8_t out[static 32]);
 // At most cap bytes; *n is what came, 0 unless it is WIRE_DONE.
 enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *n);
+// After a wire_read that is done: false when it took all that was there, so that another one would
+// only find that out.
+bool wire_has_more(const struct wire *wire);
+// Whom TLS has shown to be the peer of a server's connection; NULL for others.
+const struct tls_peer *wire_peer(const struct wire *wire);
 // *n is what the connection took. Never raises SIGPIPE.
 enum wire_result wire_write(struct wire *wire, struct bytes b, size_t *n);
 // Past this, libssl finds nothing to read: a peer that never pauses could keep it for ever.
