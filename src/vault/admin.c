@@ -2,6 +2,7 @@
 #include "vault/admin.h"
 
 #include "base/must.h"
+#include "crypto/openssl/sha2.h"
 #include "proto/approval.h"
 #include "proto/tag.h"
 #include "vault/anchor.h"
@@ -114,6 +115,7 @@ static struct err manifest_copy(struct state *state, struct bytes manifest)
     must(manifest.n <= MANIFEST_BYTES_MAX);
     memcpy(room, manifest.p, manifest.n);
     state->next_view = bytes_of(room, manifest.n);
+    sha2_256(state->next_digest, state->next_view);
     return manifest_read(&state->next, state->next_view);
 }
 
@@ -138,12 +140,13 @@ static struct err manifest_go_on(struct turn *turn)
     if (entry) {
         *item = entry->item;
         item->counter++;
-        anchor_set_manifest(item, state->next.serial, state->next_view);
+        anchor_set_manifest(item, state->next.serial, state->next_digest);
         TRY(anchor_set_mac(item, &entry->key));
         return anchoring_ask(turn, MSG_STEP_ANCHOR_WRITE, item);
     }
     state->manifest = state->next;
     state->manifest_view = state->next_view;
+    memcpy(state->manifest_digest, state->next_digest, sizeof(state->manifest_digest));
     state->anchored = anchor_used(state) && keyring_count(&state->secret->keyring) > 0;
     manifest_enforce(state);
     return anchoring_done(turn);

@@ -3,9 +3,10 @@
 
 #include "base/must.h"
 #include "crypto/openssl/mac.h"
-#include "crypto/openssl/sha2.h"
 #include "proto/tag.h"
 #include "vault/admin.h"
+
+#include <string.h>
 
 bool anchor_used(const struct state *state)
 {
@@ -25,12 +26,10 @@ void anchor_ask(struct turn *turn, enum msg_step_kind kind, uint64_t operation,
     msg_write_step(turn->out, &step);
 }
 
-void anchor_set_manifest(struct anchor_item *item, uint64_t serial, struct bytes manifest)
+void anchor_set_manifest(struct anchor_item *item, uint64_t serial, const uint8_t digest[static 32])
 {
     item->serial = serial;
-    ct_wipe(item->digest, sizeof(item->digest));
-    if (serial > 0)
-        sha2_256(item->digest, manifest);
+    memcpy(item->digest, digest, sizeof(item->digest));
 }
 
 struct err anchor_set_mac(struct anchor_item *item, const struct seckey *keyset_key)
@@ -123,7 +122,7 @@ struct err anchor_judge(struct state *state, struct anchor_item *item, bool *cur
     TRY(item_check(state, &found, &item->keyset, keyset_key, m));
     TRY(sealed_obey(state, &found));
     *item = found;
-    anchor_set_manifest(item, state->manifest.serial, state->manifest_view);
+    anchor_set_manifest(item, state->manifest.serial, state->manifest_digest);
     ENSURE(found.serial <= item->serial, ERR_DENIED,
            "manifest: the anchor knows a newer one than is in force; apply that one first");
     ENSURE(found.serial < item->serial ||

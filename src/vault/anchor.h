@@ -11,7 +11,8 @@ bool anchor_used(const struct state *state);
 void anchor_ask(struct turn *turn, enum msg_step_kind kind, uint64_t operation,
                 const struct anchor_item *item);
 // Puts a manifest into an item: its serial and digest.
-void anchor_set_manifest(struct anchor_item *item, uint64_t serial, struct bytes manifest);
+void anchor_set_manifest(struct anchor_item *item, uint64_t serial,
+                         const uint8_t digest[static 32]);
 FALLIBLE anchor_set_mac(struct anchor_item *item, const struct seckey *keyset_key);
 // OK when the answer is the wanted one; else what it means for the caller of the front.
 FALLIBLE anchor_expect(const struct msg_anchor_answer *m, enum msg_anchor_outcome wanted);

@@ -274,7 +274,7 @@ static struct err create_anchor(struct turn *turn, struct state_pending *pending
     const struct state *state = turn->state;
 
     pending->item = (struct anchor_item) { keyset->deployment, keyset->id, .counter = 1 };
-    anchor_set_manifest(&pending->item, state->manifest.serial, state->manifest_view);
+    anchor_set_manifest(&pending->item, state->manifest.serial, state->manifest_digest);
     TRY(anchor_set_mac(&pending->item, keyset_key));
     return step_anchor(turn, pending, MSG_STEP_ANCHOR_WRITE);
 }

@@ -80,10 +80,12 @@ struct state {
     struct config config; // views into config_bytes
     uint8_t pcr16[48];
     uint8_t manifest_bytes[2][MANIFEST_BYTES_MAX];
-    struct bytes manifest_view; // which of them is in force; none before the first manifest
-    struct manifest manifest;   // views into manifest_bytes; serial 0 before the first
-    struct bytes next_view;     // the one that is being applied
+    struct bytes manifest_view;  // which of them is in force; none before the first manifest
+    struct manifest manifest;    // views into manifest_bytes; serial 0 before the first
+    uint8_t manifest_digest[32]; // SHA-256 of its canonical bytes; zero before the first
+    struct bytes next_view;      // the one that is being applied
     struct manifest next;
+    uint8_t next_digest[32];
     uint32_t seals; // how often this boot was sealed
     bool anchored;  // the manifest in force, or the seal, stands in the anchor (proto/receipt.h)
     struct state_anchoring anchoring;
