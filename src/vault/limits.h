@@ -9,6 +9,7 @@
 #define VAULT_ACCOUNTS     4096U        // open accounts; more evict the one not used for longest
 #define VAULT_PENDING      4U           // keyset operations that wait for KMS
 #define VAULT_PENDING_MS   60000        // for one KMS call; with its retries it takes at most 15 s
+#define VAULT_SEAL_WRITES  3U           // of one item, when others write as well
 #define VAULT_IMPORTS      8U           // imports that wait for the owner; more replace the oldest
 #define VAULT_IMPORT_MS    600000       // an owner types a password and a key derivation runs
 #define VAULT_ANSWER_MAX   (64U << 10)  // largest answer: a keyset record and its receipt
