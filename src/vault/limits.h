@@ -5,6 +5,8 @@
 
 #define VAULT_POOL_BYTES   (2U << 20)   // libcrypto's heap: 0.6 MiB are ever handed out
 #define VAULT_STACK_BYTES  (256U << 10) // the worker's stack: 28 KiB are used at most
+#define VAULT_NSM_STACK    (64U << 10)  // of the thread that waits for the NSM: 5 KiB are used
+#define VAULT_NSM_MS       5000         // for one request of the NSM, which takes a few ms
 #define VAULT_SECRET_BYTES (1U << 20)   // account slots, keyset keys, pending operations
 #define VAULT_ACCOUNTS     4096U        // open accounts; more evict the one not used for longest
 #define VAULT_PENDING      4U           // keyset operations that wait for KMS

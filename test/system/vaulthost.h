@@ -33,6 +33,7 @@ struct vaulthost {
     void (*seen)(void *context, struct bytes received); // every byte the vault sends
     void *seen_context;
     size_t (*module)(uint8_t *answer, size_t n); // changes what the module answers; the new length
+    bool silent; // the module answers nothing; what it was asked waits until it does
 };
 
 struct vaulthost_answer {
