@@ -162,9 +162,7 @@ static void test_at_boot(void **context)
     (void)context;
     host.silent = true;
     expect(MSG_STATUS, BYTES_NONE, ERR_CLOSED, LATE_MS);
-    for (int i = 0; i < 100 && vaulthost_alive(&host); i++)
-        usleep(50000);
-    assert_false(vaulthost_alive(&host));
+    assert_true(vaulthost_ends(&host));
 }
 
 // Nobody knows whether PCR16 was extended: the end.
@@ -174,9 +172,7 @@ static void test_at_configuration(void **context)
     expect(MSG_STATUS, BYTES_NONE, ERR_NONE, 240000);
     host.silent = true;
     expect(MSG_CONFIGURE, vaulthost_config(1), ERR_DEVICE, LATE_MS);
-    for (int i = 0; i < 100 && vaulthost_alive(&host); i++)
-        usleep(50000);
-    assert_false(vaulthost_alive(&host));
+    assert_true(vaulthost_ends(&host));
 }
 
 int main(int argc, char **argv)

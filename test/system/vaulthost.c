@@ -120,6 +120,16 @@ bool vaulthost_alive(struct vaulthost *host)
     return waitpid(host->pid, NULL, WNOHANG) == 0;
 }
 
+bool vaulthost_ends(struct vaulthost *host)
+{
+    for (int i = 0; i < 600; i++) {
+        if (!vaulthost_alive(host))
+            return true;
+        usleep(50000);
+    }
+    return false;
+}
+
 // One NSM request of the vault.
 static void nsm_serve(struct vaulthost *host)
 {

@@ -51,6 +51,8 @@ void vaulthost_start_as(struct vaulthost *host, const char *pki, bool release, b
 void vaulthost_stop(struct vaulthost *host);
 // False once the vault's process has ended.
 bool vaulthost_alive(struct vaulthost *host);
+// Waits for the vault's end; false when it goes on.
+bool vaulthost_ends(struct vaulthost *host);
 // Sends one message and waits for its answer.
 struct vaulthost_answer vaulthost_call(struct vaulthost *host, uint16_t type, struct bytes body);
 // Sends raw bytes; reads no answer.
