@@ -19,12 +19,13 @@
 #define FD_DIAL    5
 #define FD_DATA    6
 
-#define NSM_MS  30000
+#define NSM_MS  120000 // as Linux's driver
 #define DIAL_MS 5000
 
 // One request at a time on each channel, as the NSM driver does it too.
 static pthread_mutex_t nsm_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t dial_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool nsm_lost; // an answer is missing, and a late one would be taken for the next
 
 static FALLIBLE env_inherited(int fd)
 {
@@ -70,7 +71,9 @@ static FALLIBLE env_nsm_call(int nsm_fd, struct bytes request, uint8_t *answer, 
     struct err e;
 
     (void)pthread_mutex_lock(&nsm_lock);
-    e = env_nsm_exchange(nsm_fd, request, answer, cap, n);
+    e = nsm_lost ? FAIL(ERR_DEVICE, "security module: out of step")
+                 : env_nsm_exchange(nsm_fd, request, answer, cap, n);
+    nsm_lost = e.code != ERR_NONE;
     (void)pthread_mutex_unlock(&nsm_lock);
     // Whatever went wrong, to the vault it is the device that failed.
     ENSURE(!e.code, ERR_DEVICE, "security module: no answer");

@@ -21,7 +21,8 @@ struct env {
     // sees to it that the kernel's random numbers rest on the module's.
     struct err (*open_nsm)(int *nsm_fd);
     struct err (*open_link)(struct env_link *link);
-    // Vault: one NSM request (CBOR) and its answer into answer[cap], at most 12 KiB.
+    // Vault: one NSM request (CBOR) and its answer into answer[cap], of at least 12 KiB. May take
+    // 120 s; the vault waits in a thread of its own.
     struct err (*nsm_call)(int nsm_fd, struct bytes request, uint8_t *answer, size_t cap,
                            size_t *n);
     // Front: a connected, non-blocking socket to the parent's port.

@@ -51,22 +51,21 @@ _Static_assert(sizeof(struct nsm_raw) == 32, "the kernel's layout");
 static struct err hardware_nsm_call(int nsm_fd, struct bytes request, uint8_t *answer, size_t cap,
                                     size_t *n)
 {
-    static uint8_t full[NSM_ANSWER_MAX]; // the driver wants room for its largest answer
     struct nsm_raw raw = {
         .request = { (uintptr_t)request.p, request.n },
-        .response = { (uintptr_t)(cap < sizeof(full) ? full : answer), sizeof(full) },
+        .response = { (uintptr_t)answer, NSM_ANSWER_MAX },
     };
     int done;
 
     ENSURE(request.n <= NSM_REQUEST_MAX, ERR_TOO_LARGE, "NSM: request is larger than 4096 bytes");
+    ENSURE(cap >= NSM_ANSWER_MAX, ERR_INTERNAL,
+           "NSM: the driver wants room for its largest answer");
     do { // the driver itself gives a silent device up, after 120 s (drivers/misc/nsm.c)
         done = ioctl(nsm_fd, NSM_IOCTL_RAW, &raw);
     } while (done < 0 && errno == EINTR);
     ENSURE(done == 0, ERR_DEVICE, "NSM: ioctl failed");
     ENSURE(raw.response.len <= cap, ERR_DEVICE, "NSM: answer is larger than expected");
     *n = (size_t)raw.response.len;
-    for (size_t i = 0; cap < sizeof(full) && i < *n; i++)
-        answer[i] = full[i];
     return OK;
 }
 

@@ -33,9 +33,11 @@ struct state_pending {
     struct anchor_item item;      // with an anchor: as it stands there, or shall
 };
 
+#define STATE_SEALED (CONFIG_KEYSETS + VAULT_PENDING) // all that can be open or half open
+
 // A sealed item of this boot: written by it, to be written, or met when a keyset was opened.
 struct state_sealed {
-    bool written;
+    bool written;            // it stands there, as far as is known
     struct anchor_item item; // counter 0: free
 };
 
@@ -46,6 +48,7 @@ struct state_anchoring {
     enum msg_step_kind waits_for;
     struct anchor_item item; // manifest: what is being written
     size_t at;               // seal: index in `sealed`
+    unsigned writes;         // seal: how often that one was tried
 };
 
 // An import that waits for the owner's sealed key. Consumed when it succeeds.
@@ -63,6 +66,9 @@ struct state_secrets {
     // Of the operation with the same index: data keys while it creates, shares while it opens, the
     // keyset key (first) while it waits for the anchor.
     struct seckey pending_key[VAULT_PENDING][CONFIG_CMKS];
+    // Of the sealed item with the same index, while SEALED and until it is written: the key of its
+    // MAC, which opens nothing.
+    struct seckey sealed_key[STATE_SEALED];
     struct accounts accounts;
 };
 
@@ -80,14 +86,16 @@ struct state {
     struct config config; // views into config_bytes
     uint8_t pcr16[48];
     uint8_t manifest_bytes[2][MANIFEST_BYTES_MAX];
-    struct bytes manifest_view; // which of them is in force; none before the first manifest
-    struct manifest manifest;   // views into manifest_bytes; serial 0 before the first
-    struct bytes next_view;     // the one that is being applied
+    struct bytes manifest_view;  // which of them is in force; none before the first manifest
+    struct manifest manifest;    // views into manifest_bytes; serial 0 before the first
+    uint8_t manifest_digest[32]; // SHA-256 of its canonical bytes; zero before the first
+    struct bytes next_view;      // the one that is being applied
     struct manifest next;
+    uint8_t next_digest[32];
     uint32_t seals; // how often this boot was sealed
     bool anchored;  // the manifest in force, or the seal, stands in the anchor (proto/receipt.h)
     struct state_anchoring anchoring;
-    struct state_sealed sealed[CONFIG_KEYSETS];
+    struct state_sealed sealed[STATE_SEALED];
     // The vault's own keys, in libcrypto's pool, which lies in the arena: new ones at each boot and
     // after each seal, none while sealed.
     struct rsa_key *recipient;

@@ -45,7 +45,7 @@ static struct err give_random(int fd, struct bytes request, uint8_t *answer, siz
     return OK;
 }
 
-static const struct nsm nsm = { give_random, -1 };
+static const struct nsm nsm = { .call = give_random, .fd = -1 };
 
 static void start(void)
 {

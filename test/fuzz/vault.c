@@ -120,7 +120,7 @@ static void start_vault(void)
     for (unsigned i = 0; i < ARRAY_LEN(devices); i++)
         device_new(i);
     state.env = &env;
-    state.nsm = (struct nsm) { device_call, 1 };
+    state.nsm = (struct nsm) { .call = device_call, .fd = 1 };
     state.secret = memory.secrets;
     fuzz_ok(deployment_boot(&state));
     own_keys();

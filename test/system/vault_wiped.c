@@ -2,10 +2,8 @@
 // What the vault has no use for any more is nowhere in its memory, the arena included: data keys
 // and shares after a keyset was made or opened or was not, keys of accounts that were made or
 // imported, and after a seal every key (SECURITY.md, promise 14).
-#include "vaulthost.h"
+#include "vaultsearch.h"
 
-#include "base/fd.h"
-#include "base/must.h"
 #include "crypto/openssl/hpke.h"
 #include "crypto/shamir.h"
 #include "eth/tx.h"
@@ -13,20 +11,13 @@
 #include "proto/policy.h"
 #include "vault/seal.h"
 
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#define CMKS  3
-#define CHUNK (1U << 20)
-// The vault has none so large; a sanitizer's shadow is larger.
-#define MAPPING_MAX (1UL << 28)
+#define CMKS 3
 
 static struct vaulthost host;
 static const struct vaulthost_options options = { .deployment = 1, .k = 2, .n = CMKS };
@@ -35,60 +26,12 @@ static size_t keyset_len, account_len;
 static struct id keyset_id;
 static struct seckey share[CMKS], keyset_key, account_key;
 
-static bool chunk_holds(int memory, off_t from, size_t n, const struct seckey *key)
-{
-    static uint8_t bytes[CHUNK];
-    ssize_t got = pread(memory, bytes, n, from);
-
-    return got > 0 && memmem(bytes, (size_t)got, key->b, sizeof(key->b)) != NULL;
-}
-
-static bool range_holds(int memory, unsigned long from, unsigned long to, const struct seckey *key)
-{
-    if (to - from > MAPPING_MAX)
-        return false;
-    for (; from < to; from += CHUNK - sizeof(key->b)) {
-        size_t n = to - from < CHUNK ? to - from : CHUNK;
-
-        if (chunk_holds(memory, (off_t)from, n, key))
-            return true;
-    }
-    return false;
-}
-
-// Whether the key stands anywhere in the vault's writable memory. The vault wipes its stack after
-// it has answered, so one more question makes sure that it is done.
-static bool vault_holds(const struct seckey *key)
-{
-    AUTO(fd_close) int memory = -1;
-    char path[64], line[512];
-    bool found = false;
-    FILE *maps;
-
-    assert_int_equal(vaulthost_call(&host, MSG_STATUS, BYTES_NONE).verdict.code, ERR_NONE);
-    (void)snprintf(path, sizeof(path), "/proc/%ld/mem", (long)host.pid);
-    memory = open(path, O_RDONLY | O_CLOEXEC);
-    (void)snprintf(path, sizeof(path), "/proc/%ld/maps", (long)host.pid);
-    maps = fopen(path, "re");
-    must(memory >= 0 && maps);
-    while (fgets(line, sizeof(line), maps)) { // from-to rights ...
-        char *rest = line;
-        unsigned long from = strtoul(rest, &rest, 16);
-        unsigned long to = strtoul(rest + 1, &rest, 16);
-
-        if (strncmp(rest, " rw", 3) == 0)
-            found = range_holds(memory, from, to, key) || found;
-    }
-    must(fclose(maps) == 0);
-    return found;
-}
-
 static bool any_held(const struct seckey *keys, size_t count)
 {
     bool held = false;
 
     for (size_t i = 0; i < count; i++)
-        held = vault_holds(&keys[i]) || held;
+        held = search_vault(&host, &keys[i]) || held;
     return held;
 }
 
@@ -154,7 +97,7 @@ static void test_after_creation(void **context)
     (void)context;
     assert_false(any_held(host.data_key, CMKS));
     assert_false(any_held(share, CMKS));
-    assert_false(vault_holds(&keyset_key));
+    assert_false(search_vault(&host, &keyset_key));
 }
 
 static void test_creation_given_up(void **context)
@@ -168,9 +111,9 @@ static void test_creation_given_up(void **context)
     (void)context;
     wr_u64(&wr, step.operation);
     answer = vaulthost_kms(&host, &step);
-    assert_true(vault_holds(&host.data_key[CMKS])); // the search finds what is there
+    assert_true(search_vault(&host, &host.data_key[CMKS])); // the search finds what is there
     assert_int_equal(vaulthost_call(&host, MSG_KMS_FAILED, wr_done(&wr)).verdict.code, ERR_KMS);
-    assert_false(vault_holds(&host.data_key[CMKS]));
+    assert_false(search_vault(&host, &host.data_key[CMKS]));
 }
 
 static void test_opening_given_up(void **context)
@@ -185,8 +128,8 @@ static void test_opening_given_up(void **context)
     wr_u64(&wr, step.operation);
     answer = vaulthost_kms(&host, &step);
     assert_int_equal(answer.verdict.code, ERR_NONE);
-    assert_true(vault_holds(&share[0]));
-    assert_false(vault_holds(&host.data_key[0]));
+    assert_true(search_vault(&host, &share[0]));
+    assert_false(search_vault(&host, &host.data_key[0]));
     assert_int_equal(vaulthost_call(&host, MSG_KMS_FAILED, wr_done(&wr)).verdict.code, ERR_NONE);
     assert_int_equal(vaulthost_call(&host, MSG_KMS_FAILED, wr_done(&wr)).verdict.code, ERR_KMS);
     assert_false(any_held(share, CMKS));
@@ -196,17 +139,17 @@ static void test_open_and_sealed(void **context)
 {
     (void)context;
     keyset_open();
-    assert_true(vault_holds(&keyset_key));
+    assert_true(search_vault(&host, &keyset_key));
     assert_false(any_held(host.data_key, CMKS));
     assert_false(any_held(share, CMKS));
     account_len = vaulthost_account(&host, &keyset_id, account_record);
     vaulthost_account_key(&keyset_key, bytes_of(account_record, account_len), &account_key);
-    assert_false(vault_holds(&account_key));
+    assert_false(search_vault(&host, &account_key));
     sign();
-    assert_true(vault_holds(&account_key));
+    assert_true(search_vault(&host, &account_key));
     assert_int_equal(vaulthost_call(&host, MSG_SEAL, BYTES_NONE).verdict.code, ERR_NONE);
-    assert_false(vault_holds(&account_key));
-    assert_false(vault_holds(&keyset_key));
+    assert_false(search_vault(&host, &account_key));
+    assert_false(search_vault(&host, &keyset_key));
 }
 
 // Seals `key` for the account of the offer; `damage` is added to the account id inside.
@@ -253,11 +196,11 @@ static void test_imported(void **context)
     memcpy(too_large.b + 16, "above the order", 16);
     keyset_open();
     assert_int_equal(import(&good, 1), ERR_MISMATCH);
-    assert_false(vault_holds(&good));
+    assert_false(search_vault(&host, &good));
     assert_int_equal(import(&good, 0), ERR_NONE);
-    assert_false(vault_holds(&good));
+    assert_false(search_vault(&host, &good));
     assert_int_not_equal(import(&too_large, 0), ERR_NONE);
-    assert_false(vault_holds(&too_large));
+    assert_false(search_vault(&host, &too_large));
 }
 
 int main(int argc, char **argv)

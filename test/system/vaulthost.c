@@ -120,6 +120,16 @@ bool vaulthost_alive(struct vaulthost *host)
     return waitpid(host->pid, NULL, WNOHANG) == 0;
 }
 
+bool vaulthost_ends(struct vaulthost *host)
+{
+    for (int i = 0; i < 600; i++) {
+        if (!vaulthost_alive(host))
+            return true;
+        usleep(50000);
+    }
+    return false;
+}
+
 // One NSM request of the vault.
 static void nsm_serve(struct vaulthost *host)
 {
@@ -151,12 +161,14 @@ static bool channel_fill(struct vaulthost *host)
     ssize_t got;
 
     for (;;) {
-        struct pollfd fds[2] = { { host->channel, POLLIN, 0 }, { host->nsm_fd, POLLIN, 0 } };
+        struct pollfd fds[2] = { { host->channel, POLLIN, 0 },
+                                 { host->nsm_fd, host->silent ? 0 : POLLIN, 0 } };
 
         must(poll(fds, 2, deadline_left_ms(until)) > 0);
         if (fds[0].revents)
             break;
-        nsm_serve(host);
+        if (fds[1].revents & POLLIN)
+            nsm_serve(host);
         if (fds[1].revents & POLLHUP)
             return false;
     }

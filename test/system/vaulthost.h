@@ -33,6 +33,7 @@ struct vaulthost {
     void (*seen)(void *context, struct bytes received); // every byte the vault sends
     void *seen_context;
     size_t (*module)(uint8_t *answer, size_t n); // changes what the module answers; the new length
+    bool silent; // the module answers nothing; what it was asked waits until it does
 };
 
 struct vaulthost_answer {
@@ -50,6 +51,8 @@ void vaulthost_start_as(struct vaulthost *host, const char *pki, bool release, b
 void vaulthost_stop(struct vaulthost *host);
 // False once the vault's process has ended.
 bool vaulthost_alive(struct vaulthost *host);
+// Waits for the vault's end; false when it goes on.
+bool vaulthost_ends(struct vaulthost *host);
 // Sends one message and waits for its answer.
 struct vaulthost_answer vaulthost_call(struct vaulthost *host, uint16_t type, struct bytes body);
 // Sends raw bytes; reads no answer.
