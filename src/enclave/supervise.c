@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/must.h"
 #include "enclave/env.h"
+#include "enclave/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -40,8 +41,8 @@ static void on_term(int signal_number)
     stop_asked = 1;
 }
 
-// In the child: the descriptors to 3, 4, 5, 6 (those given as -1 stay closed), all others closed,
-// then the same program again. Only async-signal-safe calls.
+// In the child: the descriptors to 3, 4, 5, 6 (those given as -1 stay closed), then the same
+// program again. All others close by execve, but for the copies. Only async-signal-safe calls.
 _Noreturn static void child_exec(const char *role, const int fds[static CHILD_FDS])
 {
     char *const argv[] = { (char *)"cloister-enclave", (char *)role, NULL };
@@ -55,7 +56,8 @@ _Noreturn static void child_exec(const char *role, const int fds[static CHILD_FD
         if (fds[i] >= 0 && dup2(HIGH_FD + i, FIRST_CHILD_FD + i) < 0)
             _exit(126);
     }
-    closefrom(FIRST_CHILD_FD + CHILD_FDS); // close_range(2) is newer than AWS's kernel (4.14)
+    for (int i = 0; i < CHILD_FDS; i++)
+        (void)close(HIGH_FD + i);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)execve("/proc/self/exe", argv, envp);
     _exit(127);
@@ -166,8 +168,12 @@ static struct err supervise_start(struct supervisor *s)
 {
     TRY(signals_set());
     TRY(env_this.boot());
+    // Whatever else an init of AWS's left open goes. Not by the children: on AWS's kernel (4.14),
+    // which has no close_range(2), this opens /proc/self/fd.
+    closefrom(FIRST_CHILD_FD + CHILD_FDS);
     TRY(env_this.open_nsm(&s->nsm));
     TRY(env_this.open_link(&s->link));
+    TRY(sandbox_enter_init());
     TRY(vault_start(s));
     fd_close(&s->nsm); // the vault's alone from here on
     return front_start(s);
