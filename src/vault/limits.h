@@ -7,6 +7,7 @@
 #define VAULT_STACK_BYTES  (256U << 10) // the worker's stack: 28 KiB are used at most
 #define VAULT_SECRET_BYTES (1U << 20)   // account slots, keyset keys, pending operations
 #define VAULT_ACCOUNTS     4096U        // open accounts; more evict the one not used for longest
+#define VAULT_TLS_KEYS     8U           // open TLS keys; more evict the one not used for longest
 #define VAULT_PENDING      4U           // keyset operations that wait for KMS
 #define VAULT_PENDING_MS   60000        // for one KMS call; with its retries it takes at most 15 s
 #define VAULT_IMPORTS      8U           // imports that wait for the owner; more replace the oldest

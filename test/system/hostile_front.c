@@ -8,7 +8,6 @@
 #include "base/must.h"
 #include "crypto/ecdsa.h"
 #include "eth/tx.h"
-#include "proto/policy.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -64,24 +63,10 @@ static struct bytes message_sign_tx(struct wr *wr, bool with_record)
     return wr_done(wr);
 }
 
-static struct bytes message_account_create(struct wr *wr, enum policy_kind kind)
-{
-    static uint8_t policy[8], authorisers[8];
-    struct wr policy_wr = WR_OF(policy), authorisers_wr = WR_OF(authorisers);
-    struct msg_account_create m = { .keyset = keyset_id };
-
-    policy_write(&policy_wr, &(struct policy) { kind });
-    policy_write_no_authorisers(&authorisers_wr);
-    m.policy = wr_done(&policy_wr);
-    m.authorisers = wr_done(&authorisers_wr);
-    msg_write_account_create(wr, &m);
-    return wr_done(wr);
-}
-
 // A well-formed body of each message type, as a starting point for damage.
 static struct bytes message_of(uint16_t type, struct wr *wr)
 {
-    static const uint8_t nonce[] = { 3, 1, 2, 3 };
+    static const uint8_t nonce[] = { 3, 1, 2, 3, 0 };
 
     if (type == MSG_CONFIGURE)
         return vaulthost_config(7);
@@ -94,7 +79,7 @@ static struct bytes message_of(uint16_t type, struct wr *wr)
                                                             .cmk = BYTES_LIT(VAULTHOST_ARN),
                                                             .cms = BYTES_LIT("0\x80") });
     if (type == MSG_ACCOUNT_CREATE || type == MSG_IMPORT_BEGIN)
-        return message_account_create(wr, POLICY_UNRESTRICTED);
+        return vaulthost_account_body(&keyset_id, POLICY_UNRESTRICTED);
     if (type == MSG_KMS_FAILED)
         return BYTES_LIT("\0\0\0\0\0\0\0\1");
     if (type == MSG_IMPORT_FINISH)
@@ -323,10 +308,10 @@ static void test_other_networks(void **context)
 
 static void test_account_without_policy(void **context)
 {
-    uint8_t space[4096], create[256], record[1024], body[4096];
-    struct wr create_wr = WR_OF(create), wr = WR_OF(space), body_wr = WR_OF(body);
+    uint8_t space[4096], record[1024], body[4096];
+    struct wr wr = WR_OF(space), body_wr = WR_OF(body);
     struct vaulthost_answer answer = vaulthost_call(
-        &host, MSG_ACCOUNT_CREATE, message_account_create(&create_wr, POLICY_NOTHING));
+        &host, MSG_ACCOUNT_CREATE, vaulthost_account_body(&keyset_id, POLICY_NOTHING));
     struct msg_created created;
     struct msg_sign_tx m;
     struct rd rd = rd_of(answer.result);

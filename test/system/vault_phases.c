@@ -47,7 +47,7 @@ static enum err_code call(uint16_t type, struct bytes body)
 
 static void test_unconfigured(void **context)
 {
-    static const uint8_t none = 0;
+    static const uint8_t none[2] = { 0 };
 
     (void)context;
     assert_int_equal(call(MSG_STATUS, BYTES_NONE), ERR_NONE);
@@ -74,7 +74,7 @@ static void test_configured_without_keyset(void **context)
 // Documents that anybody may ask for are limited; those for KMS, and signatures, are not.
 static void test_floods_of_documents(void **context)
 {
-    static const uint8_t none = 0;
+    static const uint8_t none[2] = { 0 };
     uint8_t keyset[KEYSET_BYTES_MAX];
     struct id id;
     unsigned given = 0;
