@@ -7,6 +7,7 @@
 #include "base/hex.h"
 #include "base/must.h"
 #include "crypto/ecdsa.h"
+#include "crypto/openssl/p256.h"
 #include "eth/tx.h"
 
 #include <setjmp.h>
@@ -27,8 +28,9 @@ struct spy {
 static struct vaulthost host;
 static struct spy spy;
 static uint8_t keyset_record[KEYSET_BYTES_MAX], account_record[RECORD_BYTES_MAX];
-static size_t keyset_len, account_len;
-static struct id keyset_id;
+static uint8_t tls_keyset_record[KEYSET_BYTES_MAX], tls_record[RECORD_BYTES_MAX];
+static size_t keyset_len, account_len, tls_keyset_len, tls_len;
+static struct id keyset_id, tls_id, tls_key;
 
 static void spy_on(void *context, struct bytes received)
 {
@@ -63,6 +65,28 @@ static struct bytes message_sign_tx(struct wr *wr, bool with_record)
     return wr_done(wr);
 }
 
+static struct bytes message_tls(uint16_t type, struct wr *wr)
+{
+    static const uint8_t transcript[32] = { 1 };
+
+    if (type == MSG_TLS_OPEN)
+        wr_bytes(wr, bytes_of(tls_record, tls_len));
+    if (type == MSG_TLS_SIGN)
+        msg_write_tls_sign(wr, &(struct msg_tls_sign) { .key = tls_key,
+                                                        .kind = MSG_TLS_VERIFY13,
+                                                        .input = BYTES_OF(transcript) });
+    if (type == MSG_TLS_CERTIFY)
+        msg_write_tls_certify(
+            wr, &(struct msg_tls_certify) { .key = tls_key,
+                                            .kind = MSG_TLS_SELF_SIGNED,
+                                            .days = 397,
+                                            .names = 1,
+                                            .name = { { MSG_TLS_DNS, BYTES_LIT("a.example") } } });
+    if (type == MSG_DENIAL)
+        msg_write_denial(wr, &(struct msg_denial) { .operation = 2, .source = BYTES_LIT("::1") });
+    return wr_done(wr);
+}
+
 // A well-formed body of each message type, as a starting point for damage.
 static struct bytes message_of(uint16_t type, struct wr *wr)
 {
@@ -93,21 +117,28 @@ static struct bytes message_of(uint16_t type, struct wr *wr)
         return message_sign_tx(wr, true);
     if (type == MSG_ATTESTATION)
         return BYTES_OF(nonce);
-    return wr_done(wr);
+    return message_tls(type, wr);
 }
 
 static int setup(void **context)
 {
+    static const struct vaulthost_options options = { .deployment = 7, .tls = true };
     const char *pki = getenv("CLOISTER_PKI");
+    struct record record;
 
     (void)context;
     must(pki);
     spy.bytes = malloc(SEEN_MAX);
     must(spy.bytes);
     vaulthost_start(&host, pki);
-    vaulthost_configure(&host, 7);
+    must(!vaulthost_call(&host, MSG_CONFIGURE, vaulthost_config_of(&options)).verdict.code);
     keyset_len = vaulthost_keyset(&host, keyset_record, &keyset_id);
     account_len = vaulthost_account(&host, &keyset_id, account_record);
+    tls_keyset_len = vaulthost_keyset_of(&host, "tls", tls_keyset_record, &tls_id);
+    tls_len = vaulthost_tls_key(&host, &tls_id, tls_record);
+    must(!record_read(&record, bytes_of(tls_record, tls_len)).code);
+    must(!vaulthost_call(&host, MSG_TLS_OPEN, bytes_of(tls_record, tls_len)).verdict.code);
+    tls_key = record.id;
     host.seen = spy_on;
     host.seen_context = &spy;
     return 0;
@@ -132,7 +163,7 @@ static void test_every_message_cut_short(void **context)
     uint8_t space[4096];
 
     (void)context;
-    for (uint16_t type = MSG_CONFIGURE; type <= MSG_ANCHOR_ANSWER; type++) {
+    for (uint16_t type = MSG_CONFIGURE; type <= MSG_DENIAL; type++) {
         struct wr wr = WR_OF(space);
         struct bytes whole = message_of(type, &wr);
 
@@ -152,14 +183,14 @@ static void test_every_message_too_long(void **context)
     uint8_t space[4096];
 
     (void)context;
-    for (uint16_t type = MSG_STATUS; type <= MSG_ANCHOR_ANSWER; type++) {
+    for (uint16_t type = MSG_STATUS; type <= MSG_DENIAL; type++) {
         struct wr wr = WR_OF(space);
         struct bytes whole = message_of(type, &wr);
 
         memset(longer, 0, sizeof(longer));
         if (whole.n)
             memcpy(longer, whole.p, whole.n);
-        if (type == MSG_STATUS || type == MSG_CONFIG || type == MSG_SEAL)
+        if (type == MSG_STATUS || type == MSG_CONFIG || type == MSG_SEAL || type == MSG_CLIENTS)
             continue; // covered below: no body is a body of length zero
         for (size_t i = 0; i < ARRAY_LEN(extra); i++)
             assert_int_not_equal(
@@ -174,22 +205,27 @@ static void test_every_message_too_long(void **context)
                      ERR_TOO_LARGE);
     assert_int_equal(vaulthost_call(&host, MSG_SEAL, bytes_of(longer, 1)).verdict.code,
                      ERR_TOO_LARGE);
+    assert_int_equal(vaulthost_call(&host, MSG_CLIENTS, bytes_of(longer, 1)).verdict.code,
+                     ERR_TOO_LARGE);
     still_serves();
 }
 
 static void test_every_bit_flipped(void **context)
 {
     static uint8_t damaged[8192];
-    static const uint16_t types[] = { MSG_KEYSET_OPEN, MSG_ACCOUNT_OPEN, MSG_SIGN_TX };
+    static const uint16_t types[] = { MSG_KEYSET_OPEN, MSG_ACCOUNT_OPEN, MSG_SIGN_TX, MSG_TLS_OPEN,
+                                      MSG_TLS_SIGN };
     uint8_t space[4096];
 
     (void)context;
     for (size_t t = 0; t < ARRAY_LEN(types); t++) {
         struct wr wr = WR_OF(space);
         struct bytes whole = message_of(types[t], &wr);
-        // In a signing request the payload may be changed (that is another transaction); the
-        // record in it may not.
-        size_t n = types[t] == MSG_SIGN_TX ? 16 + 4 + account_len : whole.n;
+        // In a signing request the payload may be changed (that is another transaction, or another
+        // handshake); what stands before it may not.
+        size_t n = types[t] == MSG_SIGN_TX    ? 16 + 4 + account_len
+                   : types[t] == MSG_TLS_SIGN ? 16 + 2
+                                              : whole.n;
 
         memcpy(damaged, whole.p, whole.n);
         for (size_t bit = 0; bit < 8 * n; bit++) {
@@ -212,7 +248,7 @@ static void test_unknown_types(void **context)
     for (uint32_t type = 0; type <= UINT16_MAX; type += type < 64 ? 1 : 257) {
         struct vaulthost_answer answer;
 
-        if ((type >= MSG_STATUS && type <= MSG_ANCHOR_ANSWER) || type & MSG_ANSWER)
+        if ((type >= MSG_STATUS && type <= MSG_DENIAL) || type & MSG_ANSWER)
             continue;
         answer = vaulthost_call(&host, (uint16_t)type, BYTES_LIT("anything"));
         assert_int_equal(answer.verdict.code, ERR_UNSUPPORTED);
@@ -342,7 +378,7 @@ static void spy_finds_none(const char *name, const struct seckey *secret)
 
 static void test_no_secret_was_sent(void **context)
 {
-    struct seckey keyset_key, account_key;
+    struct seckey keyset_key, account_key, tls_keyset_key, tls_secret;
     uint8_t public_key[ECDSA_PUBLIC_BYTES];
     struct record record;
 
@@ -357,6 +393,13 @@ static void test_no_secret_was_sent(void **context)
     assert_memory_equal(public_key, record.public_key.p, sizeof(public_key));
     spy_finds_none("keyset key", &keyset_key);
     spy_finds_none("account key", &account_key);
+    vaulthost_keyset_key(&host, bytes_of(tls_keyset_record, tls_keyset_len), &tls_keyset_key);
+    vaulthost_account_key(&tls_keyset_key, bytes_of(tls_record, tls_len), &tls_secret);
+    must(!p256_public(public_key, &tls_secret).code);
+    must(!record_read(&record, bytes_of(tls_record, tls_len)).code);
+    assert_memory_equal(public_key, record.public_key.p, sizeof(public_key));
+    spy_finds_none("TLS keyset key", &tls_keyset_key);
+    spy_finds_none("TLS key", &tls_secret);
     for (unsigned i = 0; i < host.data_keys; i++)
         spy_finds_none("data key", &host.data_key[i]);
 }

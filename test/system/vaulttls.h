@@ -15,13 +15,13 @@ static struct vaulthost host;
 static struct id accounts_id, tls_id; // the keysets
 static struct kept accounts_keyset, tls_keyset;
 
-static inline void start_as(const struct vaulthost_options *options)
+static inline void start_as(const struct vaulthost_options *how)
 {
     const char *pki = getenv("CLOISTER_PKI");
 
     must(pki);
     vaulthost_start(&host, pki);
-    must(!vaulthost_call(&host, MSG_CONFIGURE, vaulthost_config_of(options)).verdict.code);
+    must(!vaulthost_call(&host, MSG_CONFIGURE, vaulthost_config_of(how)).verdict.code);
 }
 
 static inline int start(void **context)
