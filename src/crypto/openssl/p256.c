@@ -50,11 +50,12 @@ struct err p256_check(const struct seckey *key)
                                        0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84,
                                        0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51 };
     unsigned borrow = 0;
+    bool valid;
 
     for (size_t i = sizeof(order); i-- > 0;)
         borrow = ((unsigned)key->b[i] - order[i] - borrow) >> 8 & 1;
-    ENSURE(borrow && !ct_is_zero(BYTES_OF(key->b)), ERR_MALFORMED,
-           "private key: expected 1 to the group order - 1");
+    valid = borrow & !ct_is_zero(BYTES_OF(key->b));
+    ENSURE(valid, ERR_MALFORMED, "private key: expected 1 to the group order - 1");
     return OK;
 }
 
