@@ -5,10 +5,12 @@
 #include "crypto/openssl/sha2.h"
 #include "proto/approval.h"
 #include "proto/tag.h"
+#include "vault/access.h"
 #include "vault/anchor.h"
 #include "vault/deployment.h"
 #include "vault/limits.h"
 #include "vault/pending.h"
+#include "vault/tls.h"
 
 #include <string.h>
 
@@ -46,11 +48,11 @@ void admin_note_keyset(struct state *state, const struct keyset *keyset)
         ct_wipe(entry->digest, sizeof(entry->digest));
 }
 
-struct err admin_allows(const struct state *state, const struct record *record)
+struct err admin_allows(const struct state *state, const struct id *account, uint32_t generation)
 {
-    ENSURE(!manifest_disables(&state->manifest, &record->id), ERR_DENIED,
+    ENSURE(!manifest_disables(&state->manifest, account), ERR_DENIED,
            "account: disabled by the administrators' manifest");
-    ENSURE(record->generation >= manifest_floor(&state->manifest, &record->id), ERR_DENIED,
+    ENSURE(generation >= manifest_floor(&state->manifest, account), ERR_DENIED,
            "record: of an older generation than the administrators' manifest asks for");
     return OK;
 }
@@ -75,10 +77,12 @@ static struct err anchoring_done(struct turn *turn)
     return OK;
 }
 
-// Accounts are closed in any case: they are opened again by their records.
+// Accounts are closed in any case: they are opened again by their records. TLS keys stay as long as
+// they may, so that new clients do not interrupt the old ones.
 static void keysets_closed(struct state *state)
 {
     accounts_close_all(&state->secret->accounts);
+    tls_enforce(state);
     if (state->phase == PHASE_READY && keyring_count(&state->secret->keyring) == 0)
         state->phase = PHASE_CONFIGURED;
 }
@@ -198,6 +202,7 @@ struct err admin_manifest(struct turn *turn)
     TRY(manifest_read(&next, m.manifest));
     ENSURE(id_equal(&next.deployment, &state->config.deployment), ERR_MISMATCH,
            "manifest.deployment: not this deployment");
+    TRY(access_admits(state, &next));
     manifest_message(message, m.manifest);
     TRY(approval_check(&state->config, message, m.signatures));
     TRY(manifest_newer(state, &next, m.manifest));
@@ -222,6 +227,7 @@ void admin_lock(struct state *state)
     pending_drop_all(state);
     for (size_t i = 0; i < ARRAY_LEN(ring->entry); i++)
         keyring_drop(&ring->entry[i]);
+    tls_close_all(state);
     deployment_forget_keys(state);
     state->seals++;
     state->anchored = anchor_seals_stand(state);

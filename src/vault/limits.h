@@ -9,6 +9,7 @@
 #define VAULT_NSM_MS       5000         // for one request of the NSM, which takes a few ms
 #define VAULT_SECRET_BYTES (1U << 20)   // account slots, keyset keys, pending operations
 #define VAULT_ACCOUNTS     4096U        // open accounts; more evict the one not used for longest
+#define VAULT_TLS_KEYS     8U           // open TLS keys; more evict the one not used for longest
 #define VAULT_PENDING      4U           // keyset operations that wait for KMS
 #define VAULT_PENDING_MS   60000        // for one KMS call; with its retries it takes at most 15 s
 #define VAULT_SEAL_WRITES  3U           // of one item, when others write as well

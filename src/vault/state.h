@@ -5,6 +5,7 @@
 
 #include "base/deadline.h"
 #include "crypto/openssl/hpke.h"
+#include "crypto/openssl/p256.h"
 #include "crypto/openssl/rsa.h"
 #include "proto/manifest.h"
 #include "proto/msg.h"
@@ -60,6 +61,16 @@ struct state_import {
     size_t policy_len, authorisers_len;
 };
 
+// An open TLS key. It lies ready to sign in libcrypto's pool, which lies in the arena.
+struct state_tls {
+    struct p256_key *key; // NULL: free
+    struct id id, keyset;
+    uint32_t generation;
+    enum record_provenance provenance;
+    uint8_t record_hash[32]; // SHA-256 of the record that was opened: another one is opened anew
+    uint64_t used;           // order of use
+};
+
 // What must lie in the arena.
 struct state_secrets {
     struct keyring keyring;
@@ -103,6 +114,8 @@ struct state {
     struct hpke_key *import_key;
     uint8_t import_public[HPKE_PUBLIC_BYTES];
     struct state_import import[VAULT_IMPORTS];
+    struct state_tls tls[VAULT_TLS_KEYS];
+    uint64_t tls_used;
     struct state_pending pending[VAULT_PENDING];
     uint64_t last_operation;
     struct state_secrets *secret;

@@ -171,7 +171,7 @@ static void start(void)
     valid[KIND_FAILED].type = MSG_KMS_FAILED;
     valid[KIND_FAILED].n = sizeof(uint64_t);
     valid[KIND_ATTESTATION].type = MSG_ATTESTATION;
-    valid[KIND_ATTESTATION].n = 1; // no nonce
+    valid[KIND_ATTESTATION].n = 2; // no nonce, no key
     start_vault();
     make_keyset();
     make_account();

@@ -47,14 +47,15 @@ static enum err_code call(uint16_t type, struct bytes body)
 
 static void test_unconfigured(void **context)
 {
-    static const uint8_t none = 0;
+    static const uint8_t none[2] = { 0 };
 
     (void)context;
     assert_int_equal(call(MSG_STATUS, BYTES_NONE), ERR_NONE);
     assert_int_equal(call(MSG_ATTESTATION, BYTES_OF(none)), ERR_NONE);
     for (uint16_t type = MSG_CONFIG; type <= MSG_SIGN_TX; type++)
         assert_int_equal(call(type, BYTES_OF(none)), ERR_PHASE);
-    assert_int_equal(call(MSG_ANCHOR_ANSWER, BYTES_OF(none)), ERR_PHASE);
+    for (uint16_t type = MSG_MANIFEST; type <= MSG_DENIAL; type++)
+        assert_int_equal(call(type, BYTES_OF(none)), ERR_PHASE);
 }
 
 static void test_configured_without_keyset(void **context)
@@ -69,12 +70,17 @@ static void test_configured_without_keyset(void **context)
     assert_int_equal(call(MSG_KEYSET_CREATE, BYTES_LIT("\x05other\x00")), ERR_NOT_FOUND);
     assert_int_equal(call(MSG_KEYSET_OPEN, BYTES_LIT("x")), ERR_MALFORMED);
     assert_int_equal(call(MSG_ANCHOR_ANSWER, BYTES_LIT("x")), ERR_MALFORMED);
+    assert_int_equal(call(MSG_TLS_OPEN, BYTES_LIT("x")), ERR_PHASE);
+    assert_int_equal(call(MSG_TLS_SIGN, BYTES_LIT("x")), ERR_PHASE);
+    assert_int_equal(call(MSG_TLS_CERTIFY, BYTES_LIT("x")), ERR_PHASE);
+    assert_int_equal(call(MSG_CLIENTS, BYTES_NONE), ERR_NONE);
+    assert_int_equal(call(MSG_DENIAL, BYTES_LIT("x")), ERR_MALFORMED);
 }
 
 // Documents that anybody may ask for are limited; those for KMS, and signatures, are not.
 static void test_floods_of_documents(void **context)
 {
-    static const uint8_t none = 0;
+    static const uint8_t none[2] = { 0 };
     uint8_t keyset[KEYSET_BYTES_MAX];
     struct id id;
     unsigned given = 0;

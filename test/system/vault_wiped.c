@@ -9,6 +9,7 @@
 #include "eth/tx.h"
 #include "proto/offer.h"
 #include "proto/policy.h"
+#include "vault/limits.h"
 #include "vault/seal.h"
 
 #include <setjmp.h>
@@ -20,7 +21,7 @@
 #define CMKS 3
 
 static struct vaulthost host;
-static const struct vaulthost_options options = { .deployment = 1, .k = 2, .n = CMKS };
+static const struct vaulthost_options options = { .deployment = 1, .k = 2, .n = CMKS, .tls = true };
 static uint8_t keyset_record[KEYSET_BYTES_MAX], account_record[RECORD_BYTES_MAX];
 static size_t keyset_len, account_len;
 static struct id keyset_id;
@@ -152,6 +153,68 @@ static void test_open_and_sealed(void **context)
     assert_false(search_vault(&host, &keyset_key));
 }
 
+// As libcrypto has it: the limbs of a number, the least significant first.
+static struct seckey limbs_of(const struct seckey *key)
+{
+    struct seckey limbs;
+
+    for (size_t i = 0; i < sizeof(limbs.b); i++)
+        limbs.b[i] = key->b[sizeof(key->b) - 1 - i];
+    return limbs;
+}
+
+static bool is_held(const struct seckey *key)
+{
+    struct seckey limbs = limbs_of(key);
+
+    return vault_holds(key) || vault_holds(&limbs);
+}
+
+static enum err_code handshake(const struct id *key)
+{
+    static const uint8_t transcript[32] = { 1 };
+    uint8_t body[128];
+    struct wr wr = WR_OF(body);
+
+    msg_write_tls_sign(&wr, &(struct msg_tls_sign) { .key = *key,
+                                                     .kind = MSG_TLS_VERIFY13,
+                                                     .input = BYTES_OF(transcript) });
+    return (enum err_code)vaulthost_call(&host, MSG_TLS_SIGN, wr_done(&wr)).verdict.code;
+}
+
+// A TLS key lies in the vault while it is open: until another one takes its place, or a seal.
+static void test_tls_keys(void **context)
+{
+    static uint8_t record_bytes[VAULT_TLS_KEYS + 1][RECORD_BYTES_MAX];
+    static uint8_t tls_keyset[KEYSET_BYTES_MAX];
+    struct seckey secret[VAULT_TLS_KEYS + 1];
+    struct record record;
+    struct id tls_id;
+    size_t n = vaulthost_keyset_of(&host, "tls", tls_keyset, &tls_id);
+
+    (void)context;
+    vaulthost_keyset_key(&host, bytes_of(tls_keyset, n), &keyset_key);
+    for (size_t i = 0; i <= VAULT_TLS_KEYS; i++) {
+        struct bytes bytes = { record_bytes[i],
+                               vaulthost_tls_key(&host, &tls_id, record_bytes[i]) };
+
+        vaulthost_account_key(&keyset_key, bytes, &secret[i]);
+        assert_false(is_held(&secret[i]));
+        assert_int_equal(vaulthost_call(&host, MSG_TLS_OPEN, bytes).verdict.code, ERR_NONE);
+        must(!record_read(&record, bytes).code);
+        assert_int_equal(handshake(&record.id), ERR_NONE);
+        assert_true(is_held(&secret[i]));
+        assert_false(vault_holds(&secret[i])); // but for the limbs nothing is left
+    }
+    assert_false(is_held(&secret[0]));
+    for (size_t i = 1; i <= VAULT_TLS_KEYS; i++)
+        assert_true(is_held(&secret[i]));
+    assert_int_equal(vaulthost_call(&host, MSG_SEAL, BYTES_NONE).verdict.code, ERR_NONE);
+    for (size_t i = 0; i <= VAULT_TLS_KEYS; i++)
+        assert_false(is_held(&secret[i]));
+    assert_false(is_held(&keyset_key));
+}
+
 // Seals `key` for the account of the offer; `damage` is added to the account id inside.
 static enum err_code import(const struct seckey *key, uint8_t damage)
 {
@@ -210,6 +273,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_creation_given_up, start, stop),
         cmocka_unit_test_setup_teardown(test_opening_given_up, start, stop),
         cmocka_unit_test_setup_teardown(test_open_and_sealed, start, stop),
+        cmocka_unit_test_setup_teardown(test_tls_keys, start, stop),
         cmocka_unit_test_setup_teardown(test_imported, start, stop),
     };
 

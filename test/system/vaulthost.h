@@ -6,6 +6,7 @@
 
 #include "base/seckey.h"
 #include "proto/msg.h"
+#include "proto/policy.h"
 
 #include <sys/types.h>
 
@@ -62,6 +63,7 @@ void vaulthost_send(struct vaulthost *host, struct bytes raw);
 struct vaulthost_options {
     uint8_t deployment, k, n; // k and n: 0 means 1
     bool second;              // another keyset, "next", under VAULTHOST_ARN
+    bool tls;                 // another keyset, "tls", for TLS keys, under VAULTHOST_ARN
     uint8_t admin_threshold, admins;
     struct config_key admin[CONFIG_ADMINS];
     bool anchor; // of the kind file
@@ -77,8 +79,20 @@ struct msg_step vaulthost_step(const struct vaulthost_answer *answer);
 // Creates and opens keyset "main"; the record is copied into `record`, its length returned.
 size_t vaulthost_keyset(struct vaulthost *host, uint8_t record[static KEYSET_BYTES_MAX],
                         struct id *id);
+// The same for another one of the configuration.
+size_t vaulthost_keyset_of(struct vaulthost *host, const char *name,
+                           uint8_t record[static KEYSET_BYTES_MAX], struct id *id);
+// Creates the keyset without opening it.
+size_t vaulthost_keyset_create(struct vaulthost *host, const char *name,
+                               uint8_t record[static KEYSET_BYTES_MAX]);
+enum err_code vaulthost_keyset_open(struct vaulthost *host, struct bytes record);
 size_t vaulthost_account(struct vaulthost *host, const struct id *keyset,
                          uint8_t record[static RECORD_BYTES_MAX]);
+// A TLS key in a keyset for them.
+size_t vaulthost_tls_key(struct vaulthost *host, const struct id *keyset,
+                         uint8_t record[static RECORD_BYTES_MAX]);
+// What creates an account or a key, or begins an import; valid until the next call.
+struct bytes vaulthost_account_body(const struct id *keyset, enum policy_kind kind);
 // Asks for a signature of a small transfer on chain 31337, with the account's record inline.
 struct vaulthost_answer vaulthost_sign(struct vaulthost *host, struct bytes record);
 // What the vault keeps secret, by unsealing with the known data key.
