@@ -88,11 +88,12 @@ static void come_back(struct bytes nonce)
     struct deadline until = deadline_in(LATE_MS);
     struct vaulthost_answer answer;
     struct attest attest;
-    uint8_t body[65];
+    uint8_t body[82];
     struct wr wr = WR_OF(body);
 
     host.silent = false;
     wr_var8(&wr, nonce);
+    wr_var8(&wr, BYTES_NONE);
     do {
         answer = vaulthost_call(&host, MSG_ATTESTATION, wr_done(&wr));
     } while (answer.verdict.code == ERR_BUSY && deadline_left_ms(until) > 0);
@@ -107,8 +108,8 @@ static void test_documents_fail_and_signing_goes_on(void **context)
     (void)context;
     sign_soon();
     host.silent = true;
-    expect(MSG_ATTESTATION, BYTES_LIT("\x03old"), ERR_DEVICE, LATE_MS);
-    expect(MSG_ATTESTATION, BYTES_LIT("\x03new"), ERR_BUSY, SOON_MS);
+    expect(MSG_ATTESTATION, BYTES_LIT("\x03old\x00"), ERR_DEVICE, LATE_MS);
+    expect(MSG_ATTESTATION, BYTES_LIT("\x03new\x00"), ERR_BUSY, SOON_MS);
     sign_soon();
     expect(MSG_STATUS, BYTES_NONE, ERR_NONE, SOON_MS);
     expect(MSG_ACCOUNT_CREATE, account_body(), ERR_BUSY, SOON_MS);
@@ -121,7 +122,7 @@ static void test_documents_fail_and_signing_goes_on(void **context)
     sign_soon();
     // And once more.
     host.silent = true;
-    expect(MSG_ATTESTATION, BYTES_LIT("\x03old"), ERR_DEVICE, LATE_MS);
+    expect(MSG_ATTESTATION, BYTES_LIT("\x03old\x00"), ERR_DEVICE, LATE_MS);
     come_back(BYTES_LIT("the newest"));
 }
 
