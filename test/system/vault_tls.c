@@ -79,8 +79,7 @@ static struct bytes exchange(uint8_t (*space)[512], size_t randoms, const char *
 static void test_tls12(void **context)
 {
     static const char *const good[] = {
-        "03001741"
-        "04" G_X G_Y,
+        ("0300174104" G_X G_Y),
         "03001861" G384 "5f",
         "03001d20" G_X,
     };
