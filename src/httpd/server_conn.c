@@ -1,28 +1,28 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server's connection as a state machine on the loop: READ a request (deadline from its first
-// byte, sizes bounded), HANDLE it (it is the dispatcher's then), WRITE the answer, and again. A
-// request that is not strict HTTP is answered and the connection DRAINed: closing at once would
-// make the kernel reset it and lose the answer (RFC 9112 9.6). While a connection is idle it holds
-// no buffer. Reads are tried when there is something to read, so that a small request costs one.
+// A server's connection as a state machine on the loop: INTRO (what a tunnel says), READ a request
+// (deadline from its first byte, sizes bounded), HANDLE it (it is the dispatcher's then), WRITE the
+// answer, and again. A request that is not strict HTTP is answered and the connection DRAINed:
+// closing at once would make the kernel reset it and lose the answer (RFC 9112 9.6). While a
+// connection is idle it holds no buffer. Reads are tried when there is something to read, so that a
+// small request costs one.
 #include "httpd/server_conn.h"
 
 #include "base/must.h"
 #include "httpd/server_answer.h"
-#include "net/wire.h"
+#include "httpd/server_intro.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
 
-#define REQUEST_MS  10000
 #define IDLE_MS     80000 // longer than clients are told, so that it is they who close
 #define WRITE_MS    30000
 #define DRAIN_MS    1000
 #define DRAIN_READS 16 // of one event
 #define STEPS_MAX   32 // of one event: about sixteen small requests
 
-enum state { STATE_READ, STATE_HANDLE, STATE_WRITE, STATE_DRAIN };
+enum state { STATE_INTRO, STATE_READ, STATE_HANDLE, STATE_WRITE, STATE_DRAIN };
 
 struct server_conn {
     struct server_conn_host *host;
@@ -42,10 +42,11 @@ struct server_conn {
     bool close_after;
     bool served; // a request was complete
     bool trusted;
-    char source[SERVER_CONN_SOURCE_MAX];
+    char source[PROXY2_TEXT_MAX];
 };
 
 static void server_conn_event(void *context, uint32_t events);
+static void server_conn_wake(void *context);
 static void server_conn_timeout(void *context);
 static void server_conn_advance(struct server_conn *conn);
 static bool server_conn_fill(struct server_conn *conn);
@@ -57,7 +58,7 @@ struct err server_conn_new(struct server_conn **out, struct server_conn_host *ho
 {
     struct server_conn *conn = calloc(1, sizeof(*conn));
     struct wire *wire;
-    struct err err = wire_new(&wire, fd, host->tls);
+    struct err err = wire_new(&wire, fd, host->has_source ? NULL : host->tls);
 
     *out = NULL;
     if (err.code || !conn) {
@@ -67,11 +68,13 @@ struct err server_conn_new(struct server_conn **out, struct server_conn_host *ho
     }
     conn->host = host;
     conn->wire = wire;
+    conn->state = host->has_source ? STATE_INTRO : STATE_READ;
     conn->since_ms = deadline_now_ms();
+    wire_set_wake(wire, server_conn_wake, conn);
     err = loop_watch(host->loop, &conn->watch, fd, EPOLLIN, server_conn_event, conn);
     if (!err.code)
-        err = loop_timer(host->loop, &conn->timer, deadline_in(REQUEST_MS), server_conn_timeout,
-                         conn);
+        err = loop_timer(host->loop, &conn->timer, deadline_in(host->request_ms),
+                         server_conn_timeout, conn);
     *out = conn;
     if (err.code)
         server_conn_free(out);
@@ -112,6 +115,8 @@ enum crowd_kind server_conn_kind(const struct server_conn *conn, int64_t *since_
     *held = conn->held;
     if (conn->state == STATE_HANDLE || conn->advancing)
         return CROWD_WORKING;
+    if (conn->trusted)
+        return CROWD_TRUSTED;
     return conn->served ? CROWD_KNOWN : CROWD_NEWCOMER;
 }
 
@@ -128,17 +133,31 @@ static bool server_conn_hold(struct server_conn *conn, size_t n)
     return true;
 }
 
-// While the dispatcher has it, a connection is not even watched if there is anything to see.
+// Not the peer's turn: the dispatcher has it, or its handshake waits for the owner of our key.
+static bool server_conn_is_away(const struct server_conn *conn)
+{
+    return conn->state == STATE_HANDLE || wire_wants(conn->wire) == 0;
+}
+
+// While a connection is away it is watched until there is something to see, which can wait.
 static void server_conn_event(void *context, uint32_t events)
 {
     struct server_conn *conn = context;
 
     (void)events; // reading and writing find out by themselves
     conn->readable = true;
-    if (conn->state == STATE_HANDLE)
+    if (server_conn_is_away(conn))
         loop_rewatch(conn->watch, 0);
     else
         server_conn_advance(conn);
+}
+
+// In the next turn, and not inside the call of whoever has signed.
+static void server_conn_wake(void *context)
+{
+    struct server_conn *conn = context;
+
+    loop_rewatch(conn->watch, EPOLLIN | EPOLLOUT);
 }
 
 static void server_conn_timeout(void *context)
@@ -164,8 +183,23 @@ static bool server_conn_sink(struct server_conn *conn)
     return result == WIRE_BLOCKED || result == WIRE_DONE;
 }
 
+// The tunnel's words first, then TLS.
+static bool server_conn_introduce(struct server_conn *conn)
+{
+    struct server_conn_host *host = conn->host;
+    enum server_intro_result result =
+        server_intro_step(conn->wire, &conn->input, &host->pool, conn->source);
+
+    if (result != SERVER_INTRO_DONE)
+        return result == SERVER_INTRO_MORE;
+    conn->state = STATE_READ;
+    return host->tls && !wire_secure(conn->wire, host->tls).code;
+}
+
 static bool server_conn_step(struct server_conn *conn)
 {
+    if (conn->state == STATE_INTRO)
+        return server_conn_introduce(conn);
     if (conn->state == STATE_READ)
         return server_conn_fill(conn);
     return conn->state == STATE_WRITE ? server_conn_flush(conn) : server_conn_sink(conn);
@@ -176,7 +210,7 @@ static uint32_t server_conn_wants(const struct server_conn *conn, unsigned steps
 {
     if (steps == STEPS_MAX)
         return EPOLLIN | EPOLLOUT;
-    return conn->state == STATE_HANDLE ? EPOLLIN : wire_wants(conn->wire);
+    return server_conn_is_away(conn) ? EPOLLIN : wire_wants(conn->wire);
 }
 
 // Goes as far as it can without waiting, then waits for what is missing, or frees.
@@ -228,7 +262,7 @@ static bool server_conn_read(struct server_conn *conn)
     }
     result = wire_read(conn->wire, input->p + input->len, input->cap - input->len, &n);
     if (n > 0 && input->len == 0)
-        loop_timer_set(conn->timer, deadline_in(REQUEST_MS));
+        loop_timer_set(conn->timer, deadline_in(conn->host->request_ms));
     input->len += n;
     if (input->len == 0)
         server_input_drop(input, &conn->host->pool);
@@ -367,8 +401,9 @@ static void server_conn_next(struct server_conn *conn)
         conn->held = conn->input.cap - SERVER_INPUT_FIRST_BYTES;
         conn->host->bytes_left -= conn->held;
     }
-    loop_timer_set(conn->timer, (struct deadline) { conn->since_ms +
-                                                    (conn->input.work ? REQUEST_MS : IDLE_MS) });
+    loop_timer_set(conn->timer,
+                   (struct deadline) { conn->since_ms +
+                                       (conn->input.work ? conn->host->request_ms : IDLE_MS) });
 }
 
 static bool server_conn_flush(struct server_conn *conn)

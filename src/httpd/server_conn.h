@@ -12,8 +12,6 @@
 #include "net/loop.h"
 #include "net/tls_server.h"
 
-#define SERVER_CONN_SOURCE_MAX 64
-
 struct server_conn;
 
 // Nothing set means 204 without a body.
@@ -33,8 +31,9 @@ struct server_response {
 struct server_conn_host {
     struct loop *loop;
     struct tls_context *tls; // of connections from now on; NULL: plain
-    bool has_source;         // a connection may begin with a PROXY header (net/proxy2.h)
+    bool has_source;         // TLS connections may begin with a PROXY header (net/proxy2.h)
     size_t request_max;      // body bytes
+    int64_t request_ms;      // for handshake, head and body
     void *server;
     // A whole request is there: the dispatcher answers it once, now or later.
     void (*dispatch)(void *server, struct server_conn *conn);
@@ -65,7 +64,8 @@ void server_conn_answer(struct server_conn *conn, struct server_response *respon
 void server_conn_answer_error(struct server_conn *conn, unsigned status, struct err err);
 // Whom TLS has shown to be the peer; NULL without TLS. Valid as long as the connection.
 const struct tls_peer *server_conn_peer(const struct server_conn *conn);
-// What a tunnel says where the connection comes from ("192.0.2.1:443"), not verified; may be empty.
+// What a tunnel says where the connection comes from ("192.0.2.1:443"; fewer than 64 bytes), not
+// verified; may be empty.
 struct bytes server_conn_source(const struct server_conn *conn);
 // For the dispatcher; NULL at first.
 void server_conn_set_context(struct server_conn *conn, void *context);

@@ -13,14 +13,16 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#define REQUEST_MS      10000
 #define ACCEPT_PAUSE_MS 200
-#define HELD_BYTES      (64U << 20) // what all peers have sent and not taken
+#define REFRESH_MS      (10 * 60 * 1000) // for keys of tickets
+#define HELD_BYTES      (64U << 20)      // what all peers have sent and not taken
 
 struct server_port {
     struct server_port_options options;
     struct server_conn_host host;
     struct loop_watch *listening; // NULL: accepts nothing more
-    struct loop_timer *accept_again;
+    struct loop_timer *accept_again, *refresh;
     int listen_fd;
     struct server_conn **conn; // connections_max places
     unsigned conns;
@@ -28,6 +30,7 @@ struct server_port {
 
 static void server_port_accept(void *context, uint32_t events);
 static void server_port_accept_again(void *context);
+static void server_port_refresh(void *context);
 static void server_port_dispatch(void *context, struct server_conn *conn);
 static void server_port_gone(void *context, struct server_conn *conn);
 static bool server_port_shed(void *context, const struct server_conn *needy);
@@ -43,8 +46,9 @@ static struct err server_port_set_up(struct server_port *port)
     ENSURE(port->conn, ERR_FULL, "server: out of memory");
     TRY(fd_set_nonblock(port->listen_fd));
     TRY(loop_watch(loop, &port->listening, port->listen_fd, EPOLLIN, server_port_accept, port));
-    return loop_timer(loop, &port->accept_again, (struct deadline) { INT64_MAX },
-                      server_port_accept_again, port);
+    TRY(loop_timer(loop, &port->accept_again, (struct deadline) { INT64_MAX },
+                   server_port_accept_again, port));
+    return loop_timer(loop, &port->refresh, deadline_in(REFRESH_MS), server_port_refresh, port);
 }
 
 struct err server_port_new(struct server_port **out, int listen_fd,
@@ -61,6 +65,8 @@ struct err server_port_new(struct server_port **out, int listen_fd,
                                              .tls = options->tls,
                                              .has_source = options->has_source,
                                              .request_max = options->request_max,
+                                             .request_ms = options->request_ms ? options->request_ms
+                                                                               : REQUEST_MS,
                                              .server = port,
                                              .dispatch = server_port_dispatch,
                                              .gone = server_port_gone,
@@ -158,6 +164,15 @@ static void server_port_accept(void *context, uint32_t events)
     }
 }
 
+static void server_port_refresh(void *context)
+{
+    struct server_port *port = context;
+
+    if (port->host.tls)
+        tls_server_refresh(port->host.tls);
+    loop_timer_set(port->refresh, deadline_in(REFRESH_MS));
+}
+
 void server_port_set_tls(struct server_port *port, struct tls_context *tls)
 {
     port->host.tls = tls;
@@ -185,6 +200,7 @@ void server_port_free(struct server_port **out)
         return;
     loop_unwatch(&port->listening);
     loop_timer_free(&port->accept_again);
+    loop_timer_free(&port->refresh);
     while (port->conns > 0) {
         struct server_conn *conn = port->conn[port->conns - 1];
 

@@ -21,3 +21,9 @@ FALLIBLE tls_client_new_unjudged(struct tls_context **out);
 // ERR_MISMATCH when they do not belong together.
 FALLIBLE tls_server_new(struct tls_context **out, const char *chain_path, const char *key_path);
 void tls_context_free(struct tls_context **context);
+
+// For net: what clients and servers share, in this context of libcrypto (NULL: the usual one).
+// SSL_CTX is what struct tls_context stands for.
+struct ssl_ctx_st;
+struct ossl_lib_ctx_st;
+FALLIBLE tls_new(struct ssl_ctx_st **out, struct ossl_lib_ctx_st *lib, bool is_server);

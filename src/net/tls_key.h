@@ -33,3 +33,12 @@ struct tls_key {
 // Ends a job, exactly once, in the loop's thread: with the DER signature, or nothing when there is
 // none. Goes on with the handshake, unless its connection has gone.
 void tls_key_done(struct tls_key_job *job, struct bytes der);
+
+// For net: libcrypto's context with the provider in it (NULL: it cannot be made), in which contexts
+// of such servers live; the key for them, freed by EVP_PKEY_free, which calls `release` when
+// nothing uses it any more; and what a thread needs before its first handshake.
+struct ossl_lib_ctx_st *tls_key_library(void);
+struct evp_pkey_st;
+FALLIBLE tls_key_new(struct evp_pkey_st **out, const struct tls_key *key,
+                     void (*release)(void *context), void *context);
+void tls_key_enter_thread(void);

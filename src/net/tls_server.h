@@ -9,10 +9,6 @@
 #include "net/tls.h"
 #include "net/tls_key.h"
 
-#define TLS_SERVER_CHAIN_MAX       8     // certificates
-#define TLS_SERVER_CHAIN_BYTES_MAX 32768 // of PEM
-#define TLS_SERVER_NAMES_MAX       32
-
 // Who the other side is, and to which key of ours it speaks. In a resumed session: as in the first.
 struct tls_peer {
     bool has_certificate;
@@ -22,7 +18,7 @@ struct tls_peer {
 };
 
 struct tls_server_options {
-    struct bytes chain_pem; // the leaf first, each one issued by the next
+    struct bytes chain_pem; // as net/tls_chain.h says
     struct tls_key key;
     uint64_t now_s; // the chain must be valid at these Unix seconds
     // Is a client's certificate with this fingerprint known? Its dates do not matter then.
@@ -39,8 +35,8 @@ struct tls_server_leaf {
     unsigned names;          // DNS and IP subjectAltNames, at least one
 };
 
-// ERR_MALFORMED: no chain of such certificates, or no name; ERR_UNSUPPORTED: not a P-256 key;
-// ERR_MISMATCH: of another key; ERR_EXPIRED: some certificate is not valid now.
+// ERR_MALFORMED, ERR_TOO_LARGE: no chain of certificates, or no name; ERR_UNSUPPORTED: not a P-256
+// key; ERR_MISMATCH: of another key; ERR_EXPIRED: some certificate is not valid now.
 FALLIBLE tls_server_remote_new(struct tls_context **out, const struct tls_server_options *options);
 // From now on clients may lead to these authorities (DER; possibly none). ERR_MALFORMED, and
 // nothing changes, when one is no certificate.
@@ -50,3 +46,11 @@ void tls_server_leaf(struct tls_server_leaf *out, const struct tls_context *cont
 // Is the host (no port; an IPv6 address in brackets or not) one of the leaf's names? A wildcard
 // stands for one whole label.
 bool tls_server_is_name(const struct tls_context *context, struct bytes host);
+// From time to time (at least each hour): new keys for tickets when these are old. No matter for
+// other contexts.
+void tls_server_refresh(struct tls_context *context);
+
+// For net: who is at the other side of a connection whose handshake is complete. False: its context
+// is not of this kind.
+struct ssl_st;
+bool tls_server_identify(struct tls_peer *out, struct ssl_st *ssl);

@@ -29,9 +29,20 @@ struct wire {
     BIO_METHOD *method; // of the BIO under ssl
     bool broken;        // no close_notify after a failure
     bool more;          // the last recv filled its buffer
+    bool signs;         // a server's handshake that may have to wait for its key's owner
+    bool waiting;       // it does, or for a fibre
+    bool has_waited;
+    bool has_peer;
     uint32_t wants;
     struct deadline until;
+    void (*wake)(void *context); // when it need not wait any more
+    void *wake_context;
+    struct wire *next; // in wire_starved
+    struct tls_peer peer;
 };
+
+// Handshakes that found no fibre, in the order in which they came. Each thread has its fibres.
+static _Thread_local struct wire *wire_starved;
 
 static bool wire_is_blocked(ssize_t moved)
 {
@@ -97,6 +108,70 @@ static struct err wire_start_tls(struct wire *wire, struct tls_context *tls)
     return OK;
 }
 
+static void wire_wake(struct wire *wire)
+{
+    wire->waiting = false;
+    wire->wants = EPOLLIN;
+    if (wire->wake)
+        wire->wake(wire->wake_context);
+}
+
+static int wire_signed(SSL *ssl, void *context)
+{
+    (void)ssl;
+    wire_wake(context);
+    return 1;
+}
+
+// For contexts of net/tls_server.h.
+static struct err wire_start_signing(struct wire *wire)
+{
+    wire->signs = SSL_get_mode(wire->ssl) & SSL_MODE_ASYNC;
+    if (!wire->signs)
+        return OK;
+    tls_key_enter_thread();
+    ENSURE(SSL_set_async_callback(wire->ssl, wire_signed) == 1 &&
+               SSL_set_async_callback_arg(wire->ssl, wire) == 1,
+           ERR_INTERNAL, "TLS: no way to wait");
+    return OK;
+}
+
+static void wire_starve(struct wire *wire)
+{
+    struct wire **at = &wire_starved;
+
+    while (*at)
+        at = &(*at)->next;
+    *at = wire;
+}
+
+// A fibre has become free: for the one that waits longest.
+static void wire_feed(void)
+{
+    struct wire *first = wire_starved;
+
+    if (!first)
+        return;
+    wire_starved = first->next;
+    first->next = NULL;
+    wire_wake(first);
+}
+
+static void wire_leave(struct wire *wire)
+{
+    for (struct wire **at = &wire_starved; *at; at = &(*at)->next)
+        if (*at == wire) {
+            *at = wire->next;
+            return;
+        }
+}
+
+void wire_set_wake(struct wire *wire, void (*call)(void *context), void *context)
+{
+    wire->wake = call;
+    wire->wake_context = context;
+}
+
 struct err wire_new(struct wire **out, int fd, struct tls_context *tls)
 {
     struct wire *wire = calloc(1, sizeof(*wire));
@@ -110,10 +185,16 @@ struct err wire_new(struct wire **out, int fd, struct tls_context *tls)
     *wire = (struct wire) { .fd = fd, .wants = EPOLLIN, .until.at_ms = INT64_MAX };
     err = fd_set_nonblock(fd);
     if (!err.code && tls)
-        err = wire_start_tls(wire, tls);
+        err = wire_secure(wire, tls);
     if (err.code)
         wire_free(out);
     return err;
+}
+
+struct err wire_secure(struct wire *wire, struct tls_context *tls)
+{
+    TRY(wire_start_tls(wire, tls));
+    return wire_start_signing(wire);
 }
 
 // RFC 6066 3: a server is named in the handshake by its name, never by an address.
@@ -174,6 +255,13 @@ static enum wire_result wire_judge_tls(struct wire *wire, int result)
         wire->wants = error == SSL_ERROR_WANT_WRITE ? EPOLLOUT : EPOLLIN;
         return WIRE_BLOCKED;
     }
+    if (error == SSL_ERROR_WANT_ASYNC || error == SSL_ERROR_WANT_ASYNC_JOB) {
+        wire->waiting = wire->has_waited = true;
+        wire->wants = 0;
+        if (error == SSL_ERROR_WANT_ASYNC_JOB)
+            wire_starve(wire);
+        return WIRE_BLOCKED;
+    }
     wire->broken = true;
     return error == SSL_ERROR_SYSCALL ? WIRE_CLOSED : WIRE_BROKEN;
 }
@@ -212,6 +300,26 @@ struct err wire_peer_spki(const struct wire *wire, uint8_t out[static 32])
     return OK;
 }
 
+enum wire_result wire_peek(struct wire *wire, uint8_t *out)
+{
+    return wire_judge_plain(wire, recv(wire->fd, out, 1, MSG_DONTWAIT | MSG_PEEK), EPOLLIN);
+}
+
+// After the signature libssl need not be able to wait any more. So a client's certificate is read
+// on this thread's own stack: a fibre's is small.
+static void wire_look(struct wire *wire)
+{
+    bool is_over = SSL_is_init_finished(wire->ssl) || wire->broken;
+
+    if (is_over || wire->has_waited) {
+        (void)SSL_clear_mode(wire->ssl, SSL_MODE_ASYNC);
+        wire_feed();
+    }
+    wire->signs = !is_over;
+    if (is_over && !wire->broken)
+        wire->has_peer = tls_server_identify(&wire->peer, wire->ssl);
+}
+
 enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *n)
 {
     enum wire_result result;
@@ -224,9 +332,13 @@ enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *
         *n = got > 0 ? (size_t)got : 0;
         return wire_judge_plain(wire, got, EPOLLIN);
     }
+    if (wire->waiting)
+        return WIRE_BLOCKED;
     ERR_clear_error();
     result = wire_judge_tls(wire, SSL_read_ex(wire->ssl, out, cap, n));
     *n = result == WIRE_DONE ? *n : 0;
+    if (wire->signs && !wire->waiting)
+        wire_look(wire);
     return result;
 }
 
@@ -237,8 +349,7 @@ bool wire_has_more(const struct wire *wire)
 
 const struct tls_peer *wire_peer(const struct wire *wire)
 {
-    (void)wire;
-    return NULL;
+    return wire->has_peer ? &wire->peer : NULL;
 }
 
 enum wire_result wire_write(struct wire *wire, struct bytes b, size_t *n)
@@ -307,10 +418,25 @@ void wire_finish(struct wire *wire)
     (void)shutdown(wire->fd, SHUT_WR);
 }
 
+// A fibre that waits has to come to its end: it goes on without a signature, and the handshake
+// fails.
+static void wire_abandon(struct wire *wire)
+{
+    wire->wake = NULL;
+    if (!wire->waiting)
+        return;
+    wire_leave(wire);
+    if (SSL_waiting_for_async(wire->ssl))
+        (void)SSL_do_handshake(wire->ssl);
+    wire->broken = true;
+    wire_feed();
+}
+
 void wire_free(struct wire **wire)
 {
     if (!*wire)
         return;
+    wire_abandon(*wire);
     wire_say_goodbye(*wire);
     SSL_free((*wire)->ssl);
     BIO_meth_free((*wire)->method);
