@@ -40,7 +40,8 @@ struct server_conn {
     bool readable;  // a read may find something
     bool continued; // "100 Continue" was sent
     bool close_after;
-    bool served; // a request was complete
+    bool secured, greeted; // a TLS handshake has begun, is complete
+    bool served;           // a request was complete
     bool trusted;
     char source[PROXY2_TEXT_MAX];
 };
@@ -69,6 +70,7 @@ struct err server_conn_new(struct server_conn **out, struct server_conn_host *ho
     conn->host = host;
     conn->wire = wire;
     conn->state = host->has_source ? STATE_INTRO : STATE_READ;
+    conn->secured = !host->has_source && host->tls;
     conn->since_ms = deadline_now_ms();
     wire_set_wake(wire, server_conn_wake, conn);
     err = loop_watch(host->loop, &conn->watch, fd, EPOLLIN, server_conn_event, conn);
@@ -95,6 +97,7 @@ void server_conn_free(struct server_conn **conn)
     if (!dying)
         return;
     dying->host->gone(dying->host->server, dying);
+    dying->host->handshakes_failed += dying->secured && !dying->greeted;
     loop_unwatch(&dying->watch);
     loop_timer_free(&dying->timer);
     wire_free(&dying->wire);
@@ -193,7 +196,8 @@ static bool server_conn_introduce(struct server_conn *conn)
     if (result != SERVER_INTRO_DONE)
         return result == SERVER_INTRO_MORE;
     conn->state = STATE_READ;
-    return host->tls && !wire_secure(conn->wire, host->tls).code;
+    conn->secured = host->tls && !wire_secure(conn->wire, host->tls).code;
+    return conn->secured;
 }
 
 static bool server_conn_step(struct server_conn *conn)
@@ -244,6 +248,17 @@ static struct err server_conn_grow(struct server_conn *conn)
     return server_input_grow(input, cap);
 }
 
+static void server_conn_greet(struct server_conn *conn)
+{
+    const struct tls_peer *peer = wire_peer(conn->wire);
+
+    if (conn->greeted || !peer)
+        return;
+    conn->greeted = true;
+    conn->host->handshakes_full += !peer->resumed;
+    conn->host->handshakes_resumed += peer->resumed;
+}
+
 // Some more bytes of the request. False: the connection is over.
 static bool server_conn_read(struct server_conn *conn)
 {
@@ -261,6 +276,7 @@ static bool server_conn_read(struct server_conn *conn)
         return true;
     }
     result = wire_read(conn->wire, input->p + input->len, input->cap - input->len, &n);
+    server_conn_greet(conn);
     if (n > 0 && input->len == 0)
         loop_timer_set(conn->timer, deadline_in(conn->host->request_ms));
     input->len += n;

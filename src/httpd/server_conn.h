@@ -45,6 +45,7 @@ struct server_conn_host {
     size_t bytes_left; // what all connections together may still hold
 
     // The connections' own; starts with zeroes.
+    uint64_t handshakes_full, handshakes_resumed, handshakes_failed; // of TLS servers
     struct server_input_pool pool;
     bool draining;
     int64_t date_s;

@@ -130,14 +130,15 @@ static enum server_input_result server_input_refuse(unsigned *status, unsigned i
 enum server_input_result server_input_parse(struct server_input *input, size_t request_max,
                                             unsigned *status, struct err *err)
 {
-    struct bytes have = bytes_of(input->p + input->at, input->len - input->at);
+    struct bytes have;
     struct http_head *head;
     size_t head_len = 0;
     bool whole;
 
     *err = OK;
-    if (have.n == 0 || have.n < input->need)
+    if (input->len == input->at || input->len - input->at < input->need)
         return SERVER_INPUT_SOME;
+    have = bytes_of(input->p + input->at, input->len - input->at);
     head = &input->work->head;
     *err = http_parse_request(head, &head_len, have);
     if (err->code)

@@ -26,6 +26,7 @@ struct server_port {
     int listen_fd;
     struct server_conn **conn; // connections_max places
     unsigned conns;
+    struct server_port_counts counts; // without the host's
 };
 
 static void server_port_accept(void *context, uint32_t events);
@@ -121,6 +122,7 @@ static bool server_port_shed(void *context, const struct server_conn *needy)
     if (!victim)
         return false;
     server_conn_free(&victim);
+    port->counts.evicted++;
     return true;
 }
 
@@ -137,10 +139,15 @@ static void server_port_accept_again(void *context)
 
 static void server_port_take(struct server_port *port, int fd)
 {
-    if (port->options.needs_tls && !port->host.tls)
-        (void)close(fd); // no key yet
-    else if (!server_conn_new(&port->conn[port->conns], &port->host, fd).code)
-        port->conns++;
+    bool is_refused = port->options.needs_tls && !port->host.tls; // no key yet
+
+    if (is_refused)
+        (void)close(fd);
+    else
+        is_refused = server_conn_new(&port->conn[port->conns], &port->host, fd).code;
+    port->counts.accepted++;
+    port->counts.refused += is_refused;
+    port->conns += !is_refused;
 }
 
 // One connection a call: level-triggered epoll comes back for the next one.
@@ -181,6 +188,14 @@ void server_port_set_tls(struct server_port *port, struct tls_context *tls)
 unsigned server_port_count(const struct server_port *port)
 {
     return port->conns;
+}
+
+void server_port_counts(const struct server_port *port, struct server_port_counts *out)
+{
+    *out = port->counts;
+    out->handshakes_full = port->host.handshakes_full;
+    out->handshakes_resumed = port->host.handshakes_resumed;
+    out->handshakes_failed = port->host.handshakes_failed;
 }
 
 void server_port_drain(struct server_port *port)

@@ -33,6 +33,16 @@ void server_port_set_tls(struct server_port *port, struct tls_context *tls);
 // Accepts again: after work that may have been all connections'.
 void server_port_resume(struct server_port *port);
 unsigned server_port_count(const struct server_port *port);
+
+// Since the port was made.
+struct server_port_counts {
+    uint64_t accepted; // connections
+    uint64_t refused;  // of these: closed at once, without a key or memory
+    uint64_t evicted;  // closed for others
+    uint64_t handshakes_full, handshakes_resumed, handshakes_failed; // of TLS servers
+};
+
+void server_port_counts(const struct server_port *port, struct server_port_counts *out);
 // Accepts nothing more, closes idle connections, and the others after their answers.
 void server_port_drain(struct server_port *port);
 // Closes all connections. Accepts NULL inside.

@@ -89,9 +89,14 @@ static struct err tls_chain_check_dates(const struct tls_chain *chain, uint64_t 
 
 static struct err tls_chain_check_order(const struct tls_chain *chain)
 {
-    for (unsigned i = 0; i + 1 < chain->count; i++)
-        ENSURE(X509_check_issued(chain->certificate[i + 1], chain->certificate[i]) == X509_V_OK,
-               ERR_MALFORMED, "certificate chain: not in order, each issued by the next");
+    for (unsigned i = 0; i + 1 < chain->count; i++) {
+        X509 *issuer = chain->certificate[i + 1], *certificate = chain->certificate[i];
+
+        ENSURE(X509_check_issued(issuer, certificate) == X509_V_OK, ERR_MALFORMED,
+               "certificate chain: not in order, each issued by the next");
+        ENSURE(X509_verify(certificate, X509_get0_pubkey(issuer)) == 1, ERR_MALFORMED,
+               "certificate chain: a signature is not that of the next one's key");
+    }
     return OK;
 }
 

@@ -106,7 +106,7 @@ bool tls_server_identify(struct tls_peer *out, struct ssl_st *ssl)
     void *data = NULL;
     size_t n = 0;
 
-    *out = (struct tls_peer) { .has_certificate = false };
+    *out = (struct tls_peer) { .resumed = SSL_session_reused(ssl) == 1 };
     if (!own)
         return false;
     memcpy(out->server, own->chain.spki_sha256, sizeof(out->server));

@@ -12,6 +12,7 @@
 // Who the other side is, and to which key of ours it speaks. In a resumed session: as in the first.
 struct tls_peer {
     bool has_certificate;
+    bool resumed;
     uint8_t leaf[32];      // SHA-256 of its certificate's DER
     uint8_t authority[32]; // of the authority that it leads to; zero: it is known by itself
     uint8_t server[32];    // SHA-256 of the SubjectPublicKeyInfo that this server has shown

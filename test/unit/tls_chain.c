@@ -142,9 +142,15 @@ static void test_chains_refused(void **state)
         &root);
     struct tlspki child =
         tlspki_make(&(struct tlspki_form) { .name = "child", .san = "DNS:a" }, &old);
+    struct tlspki twin =
+        tlspki_make(&(struct tlspki_form) { .name = "middle", .is_authority = true }, &root);
     BIO *bio = BIO_new(BIO_s_mem());
 
     (void)state;
+    (void)tlspki_pem(bio, &leaf);
+    expect_refused("an issuer of the same name", tlspki_pem(bio, &twin), ERR_MALFORMED,
+                   "signature");
+    (void)BIO_reset(bio);
     (void)tlspki_pem(bio, &leaf);
     expect_refused("not its issuer", tlspki_pem(bio, &root), ERR_MALFORMED, "order");
     (void)BIO_reset(bio);
@@ -163,6 +169,7 @@ static void test_chains_refused(void **state)
     expect_refused("nine", tlspki_pem(bio, &root), ERR_TOO_LARGE, "8");
     BIO_free(bio);
     tlspki_done(&old);
+    tlspki_done(&twin);
     tlspki_done(&child);
 }
 

@@ -35,6 +35,7 @@ static struct host {
     struct loop_timer *timer;
     uint32_t tcp_port;
     pthread_t thread;
+    bool is_paused;
     uint8_t known[32]; // the fingerprint that is
     atomic_bool knows;
     atomic_int mode;
@@ -227,10 +228,19 @@ static inline void host_renew(void)
         (void)poll(NULL, 0, 1);
 }
 
-static inline void host_stop(void)
+// The loop does not run any more: what it has may be looked at.
+static inline void host_pause(void)
 {
+    if (host.is_paused)
+        return;
     loop_stop(host.loop);
     must(pthread_join(host.thread, NULL) == 0);
+    host.is_paused = true;
+}
+
+static inline void host_stop(void)
+{
+    host_pause();
     server_port_free(&host.port);
     assert_null(host.port);
     host_answer();
