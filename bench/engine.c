@@ -253,7 +253,7 @@ static void hang_up(SSL *ssl)
 static void client_keep(SSL_CTX *ctx)
 {
     SSL **ssl = calloc(bench.connections, sizeof(SSL *));
-    unsigned sent = 0;
+    unsigned sent = 0, at = 0;
 
     for (unsigned i = 0; i < bench.connections; i++) {
         ssl[i] = connect_tls(ctx, NULL);
@@ -266,8 +266,9 @@ static void client_keep(SSL_CTX *ctx)
     for (unsigned i = 0; i < bench.connections; i++)
         put(ssl[i]);
     for (; sent < bench.count; sent++) {
-        get(ssl[sent % bench.connections]);
-        put(ssl[sent % bench.connections]);
+        get(ssl[at]);
+        put(ssl[at]);
+        at = at + 1 < bench.connections ? at + 1 : 0;
     }
 }
 
@@ -302,27 +303,29 @@ static void client_main(void)
 
 // -- ------------------------------------------------------------------------------------------
 
-static long rss_kib(void)
+static double rss_kib(void)
 {
     FILE *file = fopen("/proc/self/statm", "r");
-    long size, resident;
+    char text[128];
+    const char *resident;
 
-    must(file && fscanf(file, "%ld %ld", &size, &resident) == 2);
+    must(file && fgets(text, sizeof(text), file));
     (void)fclose(file);
-    return resident * (sysconf(_SC_PAGESIZE) / 1024);
+    resident = strchr(text, ' ');
+    return resident ? strtod(resident, NULL) * (double)sysconf(_SC_PAGESIZE) / 1024 : 0;
 }
 
 static void look(void *context)
 {
-    static long before;
+    static double before;
     struct loop_timer **timer = context;
-    long now = rss_kib();
+    double now = rss_kib();
 
     if (server_port_count(bench.server) == 0)
         before = now;
     if (bench.answered >= bench.connections) {
-        printf("%u idle connections: %ld KiB, %ld KiB before: %.1f KiB each\n", bench.connections,
-               now, before, (double)(now - before) / bench.connections);
+        printf("%u idle connections: %.0f KiB, %.0f KiB before: %.1f KiB each\n", bench.connections,
+               now, before, (now - before) / bench.connections);
         loop_stop(bench.loop);
     }
     loop_timer_set(*timer, deadline_in(500));
@@ -333,6 +336,7 @@ static void parse(int argc, char **argv)
     static const char *const modes[] = { "keep", "full", "resumed", "idle" };
 
     must(argc == 4 || argc == 5);
+    must(strtoul(argv[2], NULL, 10) > 0);
     while (strcmp(argv[1], modes[bench.mode]) != 0)
         must(++bench.mode <= MODE_IDLE);
     bench.connections = (unsigned)strtoul(argv[2], NULL, 10);

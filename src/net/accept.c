@@ -19,7 +19,7 @@ static struct bytes accept_trim(struct bytes text)
 // The text before the first `separator`, trimmed; *rest is what comes after it.
 static struct bytes accept_cut(struct bytes *rest, struct bytes text, int separator)
 {
-    const uint8_t *at = text.n ? memchr(text.p, separator, text.n) : NULL;
+    const uint8_t *at = text.p && text.n ? memchr(text.p, separator, text.n) : NULL;
     size_t n = at ? (size_t)(at - text.p) : text.n;
 
     *rest = bytes_skip(text, n + 1);

@@ -23,6 +23,8 @@ static const char *who(SSL_CTX *ctx, SSL_SESSION *resumed, SSL_SESSION **session
     SSL *ssl = host_tls(ctx, host_dial(), resumed);
     const char *said;
 
+    if (session)
+        *session = NULL;
     if (!ssl)
         return "";
     said = host_ask(ssl, "/");

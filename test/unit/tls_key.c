@@ -109,7 +109,7 @@ static void carry_out(struct wish *wish, const struct bytes *answer)
 
     assert_int_equal(ASYNC_WAIT_CTX_set_callback(wait, owner_woken, &owner), 1);
     for (;;) {
-        int state = ASYNC_start_job(&fibre, wait, &result, wish_sign, &wish, sizeof(wish));
+        int state = ASYNC_start_job(&fibre, wait, &result, wish_sign, &wish, sizeof(struct wish *));
 
         if (state != ASYNC_PAUSE) {
             assert_int_equal(state, ASYNC_FINISH);
