@@ -8,7 +8,7 @@
 // Input: a byte that chooses the moment, then messages: a byte (low 5 bits: which valid message is
 // changed, see `kind`; bit 6: the length has 16 bits; bit 7: the bytes are the whole body), their
 // length, and bytes as fuzz_change takes them.
-#include "vault_scene.h"
+#include "vault_tls_scene.h"
 
 #include "emu/nsmdev.h"
 #include "vault/deployment.h"
@@ -93,6 +93,7 @@ static void own_keys(void)
 static void recall(unsigned which)
 {
     pending_drop_all(&state);
+    tls_close_all(&state); // no moment has one open
     if (state.recipient != recipient || state.import_key != import_key)
         own_keys();
     state = moments[which].state;
@@ -148,6 +149,9 @@ static void start_governed(void)
     fill_operation();
     (void)serve_valid(KIND_DECRYPTED);
     (void)serve_valid(KIND_SIGN_RECORD);
+    (void)put_tls_keyset();
+    (void)serve_valid(KIND_TLS_OPEN);
+    tls_close_all(&state);
     remember(3, 2);
     make_config(NULL, 1);
 }
@@ -178,6 +182,7 @@ static void start(void)
     make_sign(KIND_SIGN_RECORD, TX_LEGACY);
     make_sign(KIND_SIGN_ACCOUNT, TX_FEE_MARKET);
     make_import();
+    make_tls();
     remember(2, 1);
     start_governed();
     start_shares();

@@ -22,6 +22,8 @@
 #include "vault/pending.h"
 #include "vault/routes.h"
 #include "vault/seal.h"
+#include "vault/tls.h"
+#include "vault_tls.h"
 
 #include <openssl/evp.h>
 #include <openssl/pem.h>
@@ -51,6 +53,14 @@ enum kind {
     KIND_IMPORT,
     KIND_IMPORTED,
     KIND_OPEN_SHARES, // a keyset under two of three CMKs
+    KIND_TLS_CREATE,
+    KIND_TLS_OPEN,
+    KIND_TLS_VERIFY,
+    KIND_TLS_EXCHANGE,
+    KIND_TLS_CERTIFY,
+    KIND_TLS_ATTESTATION,
+    KIND_CLIENTS,
+    KIND_DENIAL,
     KINDS,
 };
 
@@ -63,14 +73,16 @@ static struct {
 
 static struct state state;
 static struct seckey data_key, keyset_key, shares_key, account_key, imported_key;
+static struct seckey tls_keyset_key, tls_key;
 static uint8_t admin_pem[256];
 static size_t admin_pem_len;
 static unsigned long long served;
 
 static void check_no_secret(struct bytes answer)
 {
-    const struct seckey *const secrets[] = { &data_key, &keyset_key, &shares_key, &account_key,
-                                             &imported_key };
+    const struct seckey *const secrets[] = { &data_key,    &keyset_key,   &shares_key,
+                                             &account_key, &imported_key, &tls_keyset_key,
+                                             &tls_key };
 
     for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
         must(ct_is_zero(BYTES_OF(secrets[i]->b)) || // not made yet
@@ -121,6 +133,10 @@ static struct rd serve(uint16_t type, struct bytes body, uint16_t *code)
     check_no_secret(back.body);
     if (type == MSG_SIGN_TX && !verdict.code)
         check_signed(body, rd);
+    if (type == MSG_TLS_SIGN && !verdict.code)
+        check_handshake(body, rd.left);
+    if (type == MSG_TLS_CERTIFY && !verdict.code)
+        check_certified(body, rd.left);
     *code = verdict.code;
     return rd;
 }
