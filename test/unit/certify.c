@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
 // vault/certify.h: requests and certificates, read by libcrypto's parser, which had no part in
-// writing them; their signatures, names, times and extensions. What a second library says of them
-// is test/system/certificates.py's.
+// writing them; their signatures, names, times and extensions.
 #include "vault/certify.h"
 
 #include "base/must.h"
