@@ -11,6 +11,7 @@
 #include <signal.h>
 #include <stdio.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <time.h>
@@ -22,6 +23,7 @@
 #define HANDOVER_MS     5000
 #define FRONT_PAUSE_MS  50 // a front that dies at once is not restarted in a tight loop
 #define FRONT_PAUSE_MAX 1000
+#define FRONT_FILES     8192  // descriptors: 4,096 connections of the data plane, and the rest
 #define FRONT_LIVED_MS  10000 // after that long, its death is not held against the next one
 
 struct supervisor {
@@ -164,9 +166,25 @@ static struct err signals_set(void)
     return OK;
 }
 
+// The front holds thousands of connections; a kernel that boots gives its first process 1,024
+// descriptors. Where nobody may have so many, the front takes as many as it can.
+static struct err files_allow(void)
+{
+    struct rlimit files = { FRONT_FILES, FRONT_FILES };
+
+    if (setrlimit(RLIMIT_NOFILE, &files) == 0)
+        return OK;
+    ENSURE(getrlimit(RLIMIT_NOFILE, &files) == 0, ERR_IO, "supervisor: no RLIMIT_NOFILE");
+    files.rlim_cur = files.rlim_max;
+    ENSURE(setrlimit(RLIMIT_NOFILE, &files) == 0, ERR_IO,
+           "supervisor: RLIMIT_NOFILE cannot be set");
+    return OK;
+}
+
 static struct err supervise_start(struct supervisor *s)
 {
     TRY(signals_set());
+    TRY(files_allow());
     TRY(env_this.boot());
     // Whatever else an init of AWS's left open goes. Not by the children: on AWS's kernel (4.14),
     // which has no close_range(2), this opens /proc/self/fd.

@@ -7,15 +7,13 @@
 #include "base/hex.h"
 #include "front/params.h"
 #include "front/report.h"
-#include "proto/policy.h"
 
 #define CANONICAL_BYTES 16U // policies and authorisers of version 1
 
-// What account.create and import.begin have in common: parameters and message.
-static struct err accounts_ask(struct call *call, const struct json *params, uint16_t type,
-                               struct link_done done)
+struct err accounts_ask(struct call *call, const struct json *params, enum policy_kind kind,
+                        const struct accounts_way *way)
 {
-    struct policy policy = { .kind = POLICY_UNRESTRICTED };
+    struct policy policy = { .kind = kind };
     uint8_t policy_space[CANONICAL_BYTES], authorisers_space[CANONICAL_BYTES];
     struct wr policy_wr = WR_OF(policy_space), authorisers_wr = WR_OF(authorisers_space);
     struct msg_account_create m = { 0 };
@@ -23,8 +21,6 @@ static struct err accounts_ask(struct call *call, const struct json *params, uin
 
     ENSURE(!id_parse(&m.keyset, json_string(json_get(params, "keyset"))).code, ERR_MALFORMED,
            "keyset: expected an id of 32 lower-case hex digits");
-    ENSURE(json_is_true(json_get(params, "unrestricted")), ERR_MALFORMED,
-           "unrestricted: expected true, the only policy of this version");
     TRY(params_read_nonce(&m.nonce, params));
     policy_write(&policy_wr, &policy);
     policy_write_no_authorisers(&authorisers_wr);
@@ -32,15 +28,23 @@ static struct err accounts_ask(struct call *call, const struct json *params, uin
     TRY(wr_end(&authorisers_wr));
     m.policy = wr_done(&policy_wr);
     m.authorisers = wr_done(&authorisers_wr);
-    TRY(link_begin(call->core->link, &wr, type, 256));
+    TRY(link_begin(call->core->link, &wr, way->type, 256));
     msg_write_account_create(wr, &m);
-    return link_end(call->core->link, done);
+    return link_end(call->core->link, (struct link_done) { way->done, call });
+}
+
+static struct err accounts_ask_unrestricted(struct call *call, const struct json *params,
+                                            const struct accounts_way *way)
+{
+    ENSURE(json_is_true(json_get(params, "unrestricted")), ERR_MALFORMED,
+           "unrestricted: expected true, the only policy of this version");
+    return accounts_ask(call, params, POLICY_UNRESTRICTED, way);
 }
 
 struct err accounts_create(struct call *call, const struct json *params)
 {
-    return accounts_ask(call, params, MSG_ACCOUNT_CREATE,
-                        (struct link_done) { report_account_created, call });
+    return accounts_ask_unrestricted(
+        call, params, &(struct accounts_way) { MSG_ACCOUNT_CREATE, report_account_created });
 }
 
 struct err accounts_open(struct call *call, const struct json *params)
@@ -53,8 +57,8 @@ struct err accounts_open(struct call *call, const struct json *params)
 
 struct err accounts_import_begin(struct call *call, const struct json *params)
 {
-    return accounts_ask(call, params, MSG_IMPORT_BEGIN,
-                        (struct link_done) { report_import_ready, call });
+    return accounts_ask_unrestricted(
+        call, params, &(struct accounts_way) { MSG_IMPORT_BEGIN, report_import_ready });
 }
 
 struct err accounts_import_finish(struct call *call, const struct json *params)

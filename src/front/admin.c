@@ -3,6 +3,7 @@
 // only: the vault measures and decodes the same bytes again.
 #include "front/admin.h"
 
+#include "front/data.h"
 #include "front/keysets.h"
 #include "front/params.h"
 #include "front/report.h"
@@ -120,4 +121,18 @@ struct err admin_attestation(struct call *call, const struct json *params)
     TRY(link_begin(call->core->link, &wr, MSG_ATTESTATION, 2 + NONCE_BYTES_MAX));
     msg_write_attestation(wr, &(struct msg_attestation) { .nonce = nonce });
     return link_end(call->core->link, (struct link_done) { report_attestation, call });
+}
+
+struct err admin_metrics(struct call *call, const struct json *params)
+{
+    struct core *core = call->core;
+    struct jw *jw = call_begin(call);
+
+    (void)params;
+    data_count(core->data, &core->counters);
+    jw_object(jw_key(jw, "counters"));
+    counters_write_json(jw, &core->counters);
+    jw_object_end(jw);
+    call_end(call);
+    return OK;
 }

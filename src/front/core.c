@@ -5,6 +5,7 @@
 
 #include "base/deadline.h"
 #include "base/must.h"
+#include "front/tlscert.h"
 
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,8 @@ void core_set_phase(struct core *core, uint8_t phase)
     if (phase != core->phase)
         core_event(CORE_EVENT_PHASE, phase, 0);
     core->phase = phase;
+    if (phase != PHASE_READY && core->tlscert)
+        tlscert_drop(core->tlscert); // no keyset is open, and so no key
 }
 
 struct err core_set_config(struct core *core, struct bytes canonical)

@@ -2,6 +2,7 @@
 // What the parts of the front share: the loop's thread owns all of it. Who may include it: front.
 #pragma once
 
+#include "front/counters.h"
 #include "front/credentials.h"
 #include "front/front.h"
 #include "front/link.h"
@@ -19,6 +20,9 @@ enum core_event {
     CORE_EVENT_PHASE = 19,       // phase, 0
     CORE_EVENT_KMS_FAILED = 20,  // enum err_code, HTTP status
     CORE_EVENT_CREDENTIALS = 21, // minutes that they are valid, 0
+    CORE_EVENT_DENIED = 22,      // data plane: enum clients_operation, HTTP status
+    CORE_EVENT_TLS = 23,         // a certificate is in use: when it expires (Unix s); 0: none is
+    CORE_EVENT_AUTHORITIES = 24, // of the manifest are no certificates: how many there are, 0
 };
 
 // The trusted wall clock: the vault's, and CLOCK_BOOTTIME since.
@@ -33,7 +37,12 @@ struct core {
     struct control *control;
     struct kms *kms;
     struct credentials *credentials;
-    unsigned calls; // under way, those of connections that have gone included
+    struct permits *permits;
+    struct tlssign *tlssign;
+    struct tlscert *tlscert;
+    struct data *data;
+    unsigned calls, data_calls; // under way, those of connections that have gone included
+    struct counters counters;
     const struct anchors *anchors;
 
     // As the vault said last. Every decision is the vault's; these are for early, clear refusals.

@@ -7,7 +7,10 @@
 #include "base/must.h"
 #include "crypto/ecdsa.h"
 #include "front/control.h"
+#include "front/data.h"
 #include "front/kms.h"
+#include "front/tlscert.h"
+#include "front/tlssign.h"
 
 #include <malloc.h>
 #include <stdlib.h>
@@ -85,6 +88,10 @@ static struct err front_set_up(struct front *front)
     loop_set_wake(core->loop, front_wake, front);
     TRY(link_new(&core->link, core->loop, front->env->vault_fd, front_check, front));
     TRY(credentials_new(&core->credentials));
+    TRY(permits_new(&core->permits));
+    TRY(tlssign_new(&core->tlssign, core));
+    TRY(tlscert_new(&core->tlscert, core));
+    TRY(data_new(&core->data, core, front->env->data_fd));
     TRY(loop_timer(core->loop, &front->age, deadline_in(AGE_MS), front_age, front));
     return kms_new(&core->kms, core, front->env);
 }
@@ -92,6 +99,8 @@ static struct err front_set_up(struct front *front)
 static struct err front_serve(struct front *front)
 {
     core_event(CORE_EVENT_READY, front->core.phase, 0);
+    if (front->core.phase != PHASE_UNCONFIGURED)
+        TRY(permits_ask(&front->core));
     return control_new(&front->core.control, &front->core, front->env->listen_fd);
 }
 
@@ -129,12 +138,18 @@ static void front_on_status(void *context, struct link_answer *answer)
 // Connections first: calls then have nobody to answer, and end with the KMS client and the link.
 static void front_tear_down(struct front *front)
 {
-    control_free(&front->core.control);
-    kms_free(&front->core.kms);
-    link_free(&front->core.link);
+    struct core *core = &front->core;
+
+    control_free(&core->control);
+    data_free(&core->data);
+    kms_free(&core->kms);
+    link_free(&core->link);
+    tlscert_free(&core->tlscert);
+    tlssign_free(&core->tlssign);
+    permits_free(&core->permits);
     loop_timer_free(&front->age);
-    credentials_free(&front->core.credentials);
-    loop_free(&front->core.loop);
+    credentials_free(&core->credentials);
+    loop_free(&core->loop);
     free(front);
 }
 

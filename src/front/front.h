@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// The front: control plane (JSON frames), KMS client, TLS. Holds AWS credentials, no key. Who may
-// include it: enclave, test programs.
+// The front: control plane (JSON frames), data plane (HTTPS), KMS client. Holds AWS credentials, no
+// key. Who may include it: enclave, test programs.
 #pragma once
 
 #include "base/bytes.h"

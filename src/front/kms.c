@@ -27,10 +27,24 @@ static void kms_run(void *owner, uint8_t *space)
     kmscall_run(job->call, job);
 }
 
+static void kms_count(const struct kms_job *job)
+{
+    struct counters *counters = job->counters;
+    bool is_anchor = job->request.kind >= MSG_STEP_ANCHOR_READ;
+
+    counters->kms_outcomes[job->err.code]++;
+    counters->row[is_anchor ? COUNTERS_ANCHOR_EXCHANGES : COUNTERS_KMS_CALLS]++;
+    if (is_anchor || job->attempts == 0)
+        return;
+    counters->row[COUNTERS_KMS_ATTEMPTS] += job->attempts;
+    counters->row[COUNTERS_KMS_RETRIES] += job->attempts - 1;
+}
+
 static void kms_done(void *owner)
 {
     struct kms_job *job = owner;
 
+    kms_count(job);
     job->done(job->context, job);
 }
 
@@ -89,8 +103,7 @@ static struct bytes kms_job_copy(struct wr *space, struct bytes b)
     return room ? bytes_of(room, b.n) : BYTES_NONE;
 }
 
-static struct err kms_job_fill(struct kms_job *job, const struct core *core,
-                               const struct msg_step *step)
+static struct err kms_job_fill(struct kms_job *job, struct core *core, const struct msg_step *step)
 {
     struct wr space = WR_OF(job->space), host = wr_of(job->host_name, sizeof(job->host_name));
     struct arn arn;
@@ -99,6 +112,7 @@ static struct err kms_job_fill(struct kms_job *job, const struct core *core,
     job->operation = job->anchored.operation = step->operation;
     job->keyset = step->keyset;
     job->clock = core->clock;
+    job->counters = &core->counters;
     job->request = (struct kmsjson_request) { .kind = step->kind };
     job->request.deployment = core->config.deployment;
     job->request.cmk = kms_job_copy(&space, step->cmk);
@@ -119,7 +133,7 @@ static struct err kms_job_fill(struct kms_job *job, const struct core *core,
     return wr_end(&host);
 }
 
-struct err kms_job_new(struct kms_job **out, const struct core *core, const struct msg_step *step)
+struct err kms_job_new(struct kms_job **out, struct core *core, const struct msg_step *step)
 {
     struct kms_job *job = calloc(1, sizeof(*job));
     struct err err;

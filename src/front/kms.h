@@ -22,8 +22,10 @@ struct kms_job {
     unsigned host; // index in the configuration
     char host_name[HOST_BYTES_MAX + 1];
     struct core_clock clock;
+    struct counters *counters; // the loop's: touched in kms_collect only
     // The outcome. When AWS refused (ERR_KMS, ERR_EXPIRED), `text` holds its words.
     struct err err;
+    unsigned attempts;
     size_t text_len;
     uint8_t text[WHAT_BYTES_MAX + 100];
     struct kmsjson_answer answer;
@@ -39,7 +41,7 @@ FALLIBLE kms_new(struct kms **out, struct core *core, const struct front_env *en
 void kms_free(struct kms **kms);
 // A job for what the vault wants: copies the step, finds host and key. ERR_MISMATCH when the key's
 // host is not in the configuration.
-FALLIBLE kms_job_new(struct kms_job **out, const struct core *core, const struct msg_step *step);
+FALLIBLE kms_job_new(struct kms_job **out, struct core *core, const struct msg_step *step);
 void kms_job_free(struct kms_job **job);
 // Queues it, which takes it over. ERR_BUSY when too many are queued: then it stays the caller's.
 FALLIBLE kms_submit(struct kms *kms, struct kms_job *job);

@@ -234,6 +234,7 @@ void kmscall_run(struct kmscall *call, struct kms_job *job)
         if (attempt > 0)
             (void)poll(NULL, 0, kmscall_backoff_ms(attempt - 1));
         job->text_len = 0;
+        job->attempts++;
         if (job->request.kind >= MSG_STEP_ANCHOR_READ) {
             job->err = kmscall_anchor(call, job, until);
             break; // once: the vault decides what then

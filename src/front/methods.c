@@ -8,6 +8,7 @@
 #include "front/admin.h"
 #include "front/keysets.h"
 #include "front/signing.h"
+#include "front/tlskeys.h"
 
 #define NODES_MAX   16384U // JSON values of one frame; an access list of 128 KiB has 4000
 #define PHASE_SET   (PHASE_CONFIGURED | PHASE_READY)
@@ -21,6 +22,8 @@
 
 #define ACCOUNT  PARAMS("keyset", "unrestricted", "nonce")
 #define ENVELOPE PARAMS("account", "enc", "ciphertext_b64", "nonce")
+#define TLS_KEY  PARAMS("keyset", "nonce")
+#define TLS_OPEN PARAMS("record_b64", "certificate_pem", "names", "days")
 
 struct method {
     const char *name;
@@ -45,6 +48,11 @@ static const struct method methods[] = {
     { "unseal", PHASE_SEALED, admin_ask_unseal, PARAMS("approvals_b64") },
     { "import.begin", PHASE_READY, accounts_import_begin, ACCOUNT },
     { "import.finish", PHASE_READY, accounts_import_finish, ENVELOPE },
+    { "tls.create", PHASE_READY, tlskeys_create, TLS_KEY },
+    { "tls.import", PHASE_READY, tlskeys_import, TLS_KEY },
+    { "tls.csr", PHASE_READY, tlskeys_csr, PARAMS("record_b64", "names") },
+    { "tls.open", PHASE_READY, tlskeys_open, TLS_OPEN },
+    { "metrics", PHASE_ANY, admin_metrics, NO_PARAMS },
 };
 
 // The one request that is being read, all in the loop's thread.

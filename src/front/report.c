@@ -6,8 +6,12 @@
 
 #include "base/must.h"
 #include "crypto/ecdsa.h"
+#include "crypto/openssl/p256.h"
+#include "crypto/openssl/sha2.h"
 #include "eth/address.h"
 #include "eth/tx.h"
+#include "front/data.h"
+#include "front/tlskeys.h"
 #include "proto/record.h"
 
 // One signed transaction at a time, in the loop's thread.
@@ -50,7 +54,7 @@ static void report_position(struct jw *jw, const struct core *core, uint64_t seq
     jw_object_end(jw);
 }
 
-static void report_audit(struct jw *jw, const struct core *core, const struct msg_verdict *verdict)
+void report_audit(struct jw *jw, const struct core *core, const struct msg_verdict *verdict)
 {
     if (verdict->audited)
         report_position(jw, core, verdict->sequence, verdict->head);
@@ -115,6 +119,9 @@ void report_status(struct jw *jw, struct core *core, const struct msg_status *st
     report_position(jw, core, status->sequence, status->audit_head);
     report_contents(jw, status);
     report_credentials(jw, core);
+    jw_key(jw, "tls");
+    tlskeys_report(jw, core);
+    jw_u64(jw_key(jw, "data_connections"), data_connections(core->data));
 }
 
 static void report_standing(struct jw *jw, struct core *core, const struct msg_status *status)
@@ -147,7 +154,9 @@ void report_changed(void *context, struct link_answer *answer)
     if (report_refusal(call, answer))
         return;
     call->tell = report_standing;
-    err = call_ask(call, MSG_STATUS, BYTES_NONE, report_asked);
+    err = permits_ask(call->core); // the vault answers in order: in force before this is answered
+    if (!err.code)
+        err = call_ask(call, MSG_STATUS, BYTES_NONE, report_asked);
     if (err.code)
         call_fail(call, err);
 }
@@ -201,30 +210,53 @@ static void report_address(struct jw *jw, const char *key, const uint8_t address
     jw_cstring(jw_key(jw, key), text);
 }
 
-static struct err report_read_created(struct msg_created *created, struct record *record,
-                                      uint8_t address[static 20], struct rd *result)
+// A new key, with an account's address or what a TLS key's certificate will say.
+struct report_made {
+    struct msg_created created;
+    struct record record;
+    bool is_tls;
+    uint8_t address[20];
+    uint8_t spki_sha256[32];
+};
+
+static struct err report_read_made(struct report_made *out, struct rd *result)
 {
-    TRY(msg_read_created(created, result));
-    TRY(record_read(record, created->record));
-    ENSURE(record->public_key.n == ECDSA_PUBLIC_BYTES, ERR_MALFORMED, "public key: 33 bytes");
-    return ecdsa_address(address, record->public_key.p);
+    uint8_t spki[P256_SPKI_BYTES];
+
+    TRY(msg_read_created(&out->created, result));
+    TRY(record_read(&out->record, out->created.record));
+    ENSURE(out->record.public_key.n == ECDSA_PUBLIC_BYTES, ERR_MALFORMED, "public key: 33 bytes");
+    out->is_tls = out->record.purpose == RECORD_TLS;
+    if (!out->is_tls)
+        return ecdsa_address(out->address, out->record.public_key.p);
+    TRY(p256_spki(spki, out->record.public_key.p));
+    sha2_256(out->spki_sha256, BYTES_OF(spki));
+    return OK;
 }
 
 void report_account_created(void *context, struct link_answer *answer)
 {
     struct call *call = context;
-    struct msg_created created;
-    struct record record;
-    uint8_t address[20];
-    struct jw *jw = report_begin(call, answer,
-                                 report_read_created(&created, &record, address, &answer->result));
+    struct report_made made = { 0 };
+    struct err read = answer->verdict.code ? OK : report_read_made(&made, &answer->result);
+    struct jw *jw;
 
+    if (!answer->verdict.code && !read.code && call->makes_tls && !made.is_tls) {
+        call_fail(call, FAIL(ERR_MISMATCH, "keyset: expected one whose purpose is tls"));
+        return;
+    }
+    jw = report_begin(call, answer, read);
     if (!jw)
         return;
-    report_id(jw, "account", &record.id);
-    report_address(jw, "address", address);
-    jw_base64(jw_key(jw, "record_b64"), created.record);
-    jw_base64(jw_key(jw, "receipt_b64"), created.document);
+    report_id(jw, made.is_tls ? "key" : "account", &made.record.id);
+    if (made.is_tls) {
+        jw_hex(jw_key(jw, "public_key"), made.record.public_key);
+        jw_digits(jw_key(jw, "spki_sha256"), BYTES_OF(made.spki_sha256));
+    } else {
+        report_address(jw, "address", made.address);
+    }
+    jw_base64(jw_key(jw, "record_b64"), made.created.record);
+    jw_base64(jw_key(jw, "receipt_b64"), made.created.document);
     report_audit(jw, call->core, &answer->verdict);
     call_end(call);
 }

@@ -20,5 +20,7 @@ void report_changed(void *call, struct link_answer *answer);
 void report_status(struct jw *jw, struct core *core, const struct msg_status *status);
 // A keyset step of kind MSG_STEP_DONE (called by keysets.c).
 void report_keyset(struct call *call, const struct msg_step *step);
+// "audit": where the decision stands in the vault's chain.
+void report_audit(struct jw *jw, const struct core *core, const struct msg_verdict *verdict);
 // True when the vault refused; the call then is answered with its words.
 bool report_refusal(struct call *call, const struct link_answer *answer);

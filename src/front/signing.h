@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// sign_transaction: handler of the table in methods.c. Who may include it: front.
+// sign_transaction: handlers of the tables in methods.c and routes.c. Who may include it: front.
 #pragma once
 
-#include "front/call.h"
+#include "front/routes.h"
 
 FALLIBLE signing_transaction(struct call *call, const struct json *params);
+FALLIBLE signing_route(struct call *call, const struct routes_request *request);

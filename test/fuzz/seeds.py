@@ -59,6 +59,20 @@ def record():
             be(1800000000000, 8) + var16(policy) + var16(authorisers) + var16(b'\x66' * 60))
 
 
+def tls_record():
+    """P-256, purpose 3, the policy `nothing`."""
+    generator = bytes.fromhex('036b17d1f2e12c4247f8bce6e563a440f277037d812deb33a0f4a13945d898c296')
+    policy, authorisers = b'\x00\x01\x00', b'\x00\x01\x00'
+
+    def tagged(tag, field):
+        return hashlib.sha256(tag + b'\0' + be(len(field), 4) + field).digest()
+
+    return (b'\x00\x01' + b'\xd1' * 16 + b'\x11' * 16 + b'\x22' * 16 + b'\x03\x03' + b'\x21' +
+            generator + tagged(b'cloister-policy-1', policy) +
+            tagged(b'cloister-authorisers-1', authorisers) + b'\x01' + be(1, 4) +
+            be(1800000000000, 8) + var16(policy) + var16(authorisers) + var16(b'\x66' * 60))
+
+
 def control():
     def one(name, phase, answers, *lines):
         write('control', name, bytes([phase]) + said(*answers) + '\n'.join(lines).encode())
@@ -84,10 +98,11 @@ def control():
         '"tx":%s}}' % FEES)
     one('refused', 2, [(1, b'\x05no'), (2, b'\x00\x00\x00')],
         '{"method":"attestation","params":{"nonce":"0x00"}}', '{"id":9,"method":"attestation"}')
-    one('manifest', 1, [(0, b''), (0, status(2))],
+    clients = be(1, 8) + b'\x01' + var16(b'') + var16(b'')
+    one('manifest', 1, [(0, step(0)), (0, clients), (0, status(2))],
         '{"id":"m","method":"manifest.apply","params":{"manifest_b64":"AAEC"}}')
-    one('seal', 2, [(0, b''), (0, status(8))], '{"id":"s","method":"seal","params":{}}')
-    one('unseal', 3, [(0, b''), (0, status(2))],
+    one('seal', 2, [(0, step(0)), (0, clients), (0, status(8))], '{"id":"s","method":"seal","params":{}}')
+    one('unseal', 3, [(0, b''), (0, clients), (0, status(2))],
         '{"id":"u","method":"unseal","params":{"approvals_b64":"AAEC"}}')
     one('import-begin', 2, [(0, b'\x22' * 16 + b'\x99' * 32 + var16(b'document'))],
         '{"id":5,"method":"import.begin","params":{"keyset":"%s","unrestricted":true,'
@@ -95,10 +110,46 @@ def control():
     one('import-finish', 2, [(0, var16(record()) + var16(b'receipt'))],
         '{"id":6,"method":"import.finish","params":{"account":"%s","enc":"0x%s",'
         '"ciphertext_b64":"%s","nonce":"0xaa"}}' % (ID, '99' * 32, 'AAAA' * 53 + 'AA=='))
+    tls_key = b'\x22' * 16 + b'\x02' + b'\x6b' * 32 + b'\x01'
+    one('tls-create', 2, [(0, var16(tls_record()) + var16(b'receipt'))],
+        '{"id":7,"method":"tls.create","params":{"keyset":"%s","nonce":"0xaa"}}' % ID)
+    one('tls-csr', 2, [(0, tls_key), (0, b'DER')],
+        '{"id":8,"method":"tls.csr","params":{"record_b64":"AAEC","names":["a.b","10.0.0.1","::1"]}}')
+    one('tls-open', 2, [(0, tls_key), (0, b'DER')],
+        '{"id":9,"method":"tls.open","params":{"record_b64":"AAEC","names":["a.b"],"days":30}}')
+    one('tls-chain', 2, [(0, tls_key)], '{"method":"tls.open","params":{"record_b64":"AAEC",'
+        '"certificate_pem":"-----BEGIN CERTIFICATE-----\\nAAEC\\n-----END CERTIFICATE-----\\n"}}')
+    one('metrics', 2, [], '{"id":"m","method":"metrics"}')
     one('keyset-shares', 1, [(0, step(1)), (0, step(2, b'blob')), (0, step(1)),
                              (0, step(2, b'blob')), (0, step(0, b'', b'record'))],
         '{"method":"keyset.create","params":{"name":"main"}}')
     write('control', 'raw', b'\x06\x00\x00' + var16(b'')[:1] + b'\x00\x00\x12{"method":"hello"}')
+
+
+# -- data: phase, what the vault says, HTTP requests ------------------------------------------------
+
+def data():
+    def one(name, phase, answers, *requests):
+        write('data', name, bytes([phase]) + said(*answers) + b''.join(requests))
+
+    def ask(line, *fields, body=b''):
+        length = (f'Content-Length: {len(body)}',) if body else ()
+        return '\r\n'.join((line + ' HTTP/1.1', 'Host: h', *fields, *length, '', '')).encode() + body
+
+    token, sign = 'Authorization: Bearer opensesame', f'POST /v1/accounts/{ID}/sign-transaction'
+    signed = b'\x77' * 20 + b'\x01' * 64 + b'\x00'
+    one('upcheck', 2, [], ask('GET /upcheck'), ask('GET /upcheck', 'Accept: application/json'))
+    one('healthcheck', 3, [], ask('GET /healthcheck'), ask('GET /version'))
+    one('attestation', 2, [(0, b'document')], ask('GET /attestation?nonce=0x' + 'aa' * 16))
+    one('metrics', 1, [], ask('GET /metrics', token))
+    one('sign', 2, [(0, signed)], ask(sign, token, body=b'{"tx":%s}' % LEGACY.encode()))
+    one('sign-fees', 2, [(0, signed)], ask(sign, token, body=b'{"tx":%s}' % FEES.encode()))
+    one('sign-record', 2, [(0, signed)], ask(sign, token,
+                                             body=b'{"record_b64":"AAEC","tx":%s}' % LEGACY.encode()))
+    one('denied', 6, [(0, b'')], ask('GET /metrics', token), ask(sign, token))
+    one('cors', 2, [], ask('OPTIONS ' + sign[5:], 'Origin: https://o',
+                           'Access-Control-Request-Method: POST'), ask('GET /upcheck', 'Origin: x'))
+    one('others', 2, [], ask('PUT /upcheck'), ask('GET /nothing'), ask('HEAD /version'))
 
 
 # -- vault: phase, then (kind, var8 changes)... -------------------------------------------------
@@ -444,5 +495,6 @@ def virtio():
 
 
 if __name__ == '__main__':
-    for part in (control, vault, streams, attest, cms, messages, manifests, texts, http, images, virtio):
+    for part in (control, data, vault, streams, attest, cms, messages, manifests, texts, http, images,
+                 virtio):
         part()

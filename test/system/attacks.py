@@ -246,13 +246,16 @@ def chosen_fields(tap, control, keyset, record):
                "sign_transaction": {"record_b64": record, "tx": tx()},
                "manifest.apply": {"manifest_b64": ""}, "seal": {}, "unseal": {"approvals_b64": ""},
                "import.begin": {"keyset": keyset, "unrestricted": True},
-               "import.finish": {"account": keyset, "enc": "0x" + "09" * 32, "ciphertext_b64": ""}}
+               "import.finish": {"account": keyset, "enc": "0x" + "09" * 32, "ciphertext_b64": ""},
+               "tls.create": {"keyset": keyset}, "tls.import": {"keyset": keyset},
+               "tls.csr": {"record_b64": record, "names": ["a.example"]},
+               "tls.open": {"record_b64": record, "names": ["a.example"]}, "metrics": {}}
     listed = set(re.findall(r'^    \{ "([a-z_.]+)", PHASE', METHODS.read_text(), re.M))
     tap.ok(listed == set(methods), "every method of the front's table is asked",
            listed ^ set(methods))
     for method, params in methods.items():
         words = ""
-        for name in ("public_key", "user_data", "userData", "publicKey", "document_b64"):
+        for name in ("public_key", "user_data", "userData", "publicKey", "document_b64", "spki_sha256"):
             error, words = refused(lambda: control.call(method, **params, **{name: "00"}),
                                    "malformed", "phase")
             if not error or (error.code == "malformed" and name not in error.message):

@@ -51,8 +51,8 @@ class Document:
              "pattern", "minimum", "maximum", "minLength", "maxLength", "format", "description",
              "$ref", "default", "contentEncoding"}
 
-    def __init__(self):
-        text = (ROOT / "doc/openapi.yaml").read_text()
+    def __init__(self, path="doc/openapi.yaml"):
+        text = (ROOT / path).read_text()
         self.root = json.loads(re.sub(r"^#.*\n", "", text))
         self.paths = self.root["paths"]
 

@@ -12,6 +12,7 @@ import tempfile
 HERE = os.path.dirname(os.path.abspath(__file__))
 TIDY = os.path.join(HERE, '..', '..', 'tools', 'tidy')
 SPDX = '// SPDX-License-Identifier: Apache-2.0\n'
+ROUTES = '## 12. Data\n\n| path | method |\n|---|---|\n| `/up?n=N` | GET |\n| `/v1/ID/sign` | POST |\n'
 PROTOCOL = '## 1. Control\n\n| method | phases |\n|---|---|\n| `hello` | any |\n| `key.open` | any |\n'
 
 
@@ -160,6 +161,13 @@ CASES = (
     ('a message that the code does not have',
      {'PROTOCOL.md': MESSAGES, 'src/vault/a.c': SPDX + 'int a[] = {\n    { MSG_STATUS, 1 },\n};\n'},
      ('PROTOCOL.md:6: protocol: SEAL',)),
+    ('a route that PROTOCOL.md does not have',
+     {'PROTOCOL.md': ROUTES, 'src/front/a.c': SPDX + 'int a[] = {\n    { "GET", "/up", 1 },\n'
+      '    { "POST", "/v1/*/sign", 1 },\n    { "GET", "/v1/keys", 1 },\n};\n'},
+     ('src/front/a.c:5: protocol: /v1/keys',)),
+    ('a route that the code does not have',
+     {'PROTOCOL.md': ROUTES, 'src/front/a.c': SPDX + 'int a[] = {\n    { "GET", "/up", 1 },\n};\n'},
+     ('PROTOCOL.md:6: protocol: /v1/*/sign',)),
     ('code without its table', {'PROTOCOL.md': PROTOCOL, 'src/front/a.c': SPDX + 'int a;\n'},
      ('PROTOCOL.md:1: protocol: no table of section 1. in src/front',)),
 )

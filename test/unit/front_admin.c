@@ -80,14 +80,14 @@ static void test_seal_and_unseal(void **state)
     msg = vault_expect(MSG_SEAL);
     assert_int_equal(msg.body.n, 0);
     vault_answer_done(&msg);
-    vault_answer_status(PHASE_SEALED);
+    vault_answer_standing(PHASE_SEALED);
     client_expect(fd, STANDING("SEALED"));
     client_send(fd, "{\"method\":\"account.open\",\"params\":{\"record_b64\":\"AAEC\"}}");
     client_expect(fd, "\"code\":\"phase\",\"message\":\"not possible while SEALED");
     client_send(fd, "{\"id\":1,\"method\":\"seal\"}"); // again: for what the anchor has not got
     msg = vault_expect(MSG_SEAL);
     vault_answer_done(&msg);
-    vault_answer_status(PHASE_SEALED);
+    vault_answer_standing(PHASE_SEALED);
     client_expect(fd, STANDING("SEALED"));
     send_bytes(fd, "unseal", "approvals_b64", 1041);
     msg = vault_expect(MSG_UNSEAL);
@@ -99,7 +99,7 @@ static void test_seal_and_unseal(void **state)
     send_bytes(fd, "unseal", "approvals_b64", 66);
     msg = vault_expect(MSG_UNSEAL);
     vault_answer(&msg, ERR_NONE, BYTES_NONE);
-    vault_answer_status(PHASE_CONFIGURED);
+    vault_answer_standing(PHASE_CONFIGURED);
     client_expect(fd, STANDING("CONFIGURED"));
     client_send(fd, "{\"method\":\"hello\"}");
     client_expect(fd, "\"phase\":\"CONFIGURED\"");
@@ -118,7 +118,7 @@ static void test_manifest(void **state)
     assert_int_equal(msg.body.n, MANIFEST_SIGNED_MAX);
     assert_int_equal(msg.body.p[0], 'x');
     vault_answer_done(&msg);
-    vault_answer_status(PHASE_CONFIGURED);
+    vault_answer_standing(PHASE_CONFIGURED);
     client_expect(fd, STANDING("CONFIGURED"));
     client_send(fd, "{\"method\":\"account.open\",\"params\":{\"record_b64\":\"AAEC\"}}");
     client_expect(fd, "before a keyset is open");

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// A front in a thread, with the test on both sides of it: clients on its control plane, and the
-// vault's end of the channel. Who may include it: test/unit/front_*.c.
+// A front in a thread, with the test on both sides of it: clients on its control plane and its data
+// plane, and the vault's end of the channel. Who may include it: test/unit/front_*.c.
 #pragma once
 
 #include "base/base64.h"
@@ -50,7 +50,8 @@ struct fixture {
     struct err ended; // what front_run returned
     int vault;        // the vault's end
     char dir[64];
-    char socket[96];
+    char socket[96]; // control plane
+    char data[96];   // data plane
     uint8_t message[MSG_HEAD_BYTES + MSG_BODY_MAX];
 };
 
@@ -193,17 +194,44 @@ static inline void vault_answer_status(uint8_t phase)
     vault_answer(&msg, ERR_NONE, wr_done(&wr));
 }
 
+// Who may use the data plane: sections of the manifest.
+static inline void vault_answer_clients(struct bytes clients, struct bytes web)
+{
+    static uint8_t space[CLIENTS_BYTES_MAX + WEB_BYTES_MAX + 32];
+    struct wr wr = WR_OF(space);
+    struct msg msg = vault_expect(MSG_CLIENTS);
+
+    msg_write_clients(&wr, &(struct msg_clients) { 41, CONFIG_PARENT_TRUSTED, clients, web });
+    vault_answer(&msg, ERR_NONE, wr_done(&wr));
+}
+
+// After what may have changed the phase and the manifest: the front asks for both anew.
+static inline void vault_answer_standing(uint8_t phase)
+{
+    vault_answer_clients(BYTES_NONE, BYTES_NONE);
+    vault_answer_status(phase);
+}
+
+static inline int fixture_listen(const char *path)
+{
+    struct sockaddr_un at = { .sun_family = AF_UNIX };
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+
+    memcpy(at.sun_path, path, strlen(path) + 1);
+    must(bind(fd, (struct sockaddr *)&at, sizeof(at)) == 0 && listen(fd, 1024) == 0);
+    return fd;
+}
+
 // Starts a front that finds its vault in this phase.
 static inline void fixture_start(uint8_t phase)
 {
-    struct sockaddr_un at = { .sun_family = AF_UNIX };
     int pair[2];
     struct msg msg;
 
     (void)snprintf(fixture.dir, sizeof(fixture.dir), "/tmp/front-XXXXXX");
     must(mkdtemp(fixture.dir));
     (void)snprintf(fixture.socket, sizeof(fixture.socket), "%s/control", fixture.dir);
-    memcpy(at.sun_path, fixture.socket, strlen(fixture.socket) + 1);
+    (void)snprintf(fixture.data, sizeof(fixture.data), "%s/data", fixture.dir);
     fixture_make_root();
     must(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) == 0);
     fixture.vault = pair[0];
@@ -216,25 +244,26 @@ static inline void fixture_start(uint8_t phase)
     fixture.env.seal = fixture_seal;
     if (!fixture.env.dial)
         fixture.env.dial = fixture_no_dial;
-    fixture.env.listen_fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-    must(bind(fixture.env.listen_fd, (struct sockaddr *)&at, sizeof(at)) == 0);
-    must(listen(fixture.env.listen_fd, 64) == 0);
+    fixture.env.listen_fd = fixture_listen(fixture.socket);
+    fixture.env.data_fd = fixture_listen(fixture.data);
     must(pthread_create(&fixture.thread, NULL, fixture_main, NULL) == 0);
     vault_answer_status(phase);
     if (phase == PHASE_UNCONFIGURED)
         return;
     msg = vault_expect(MSG_CONFIG);
     vault_answer(&msg, ERR_NONE, fixture_config());
+    vault_answer_clients(BYTES_NONE, BYTES_NONE);
 }
 
 static inline void fixture_clean(void)
 {
-    static const char *const names[] = { "control", "cert.pem", "key.pem" };
+    static const char *const names[] = { "control", "data", "cert.pem", "key.pem" };
     char path[96];
 
     fd_close(&fixture.vault);
     fd_close(&fixture.env.vault_fd);
     fd_close(&fixture.env.listen_fd);
+    fd_close(&fixture.env.data_fd);
     for (size_t i = 0; i < ARRAY_LEN(names); i++) {
         (void)snprintf(path, sizeof(path), "%s/%s", fixture.dir, names[i]);
         (void)unlink(path);
@@ -251,14 +280,19 @@ static inline void fixture_stop(void)
     fixture_clean();
 }
 
-static inline int client_dial(void)
+static inline int client_dial_at(const char *path)
 {
     struct sockaddr_un to = { .sun_family = AF_UNIX };
     int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 
-    memcpy(to.sun_path, fixture.socket, strlen(fixture.socket) + 1);
+    memcpy(to.sun_path, path, strlen(path) + 1);
     assert_int_equal(connect(fd, (struct sockaddr *)&to, sizeof(to)), 0);
     return fd;
+}
+
+static inline int client_dial(void)
+{
+    return client_dial_at(fixture.socket);
 }
 
 static inline void client_send(int fd, const char *json)

@@ -247,12 +247,44 @@ static int start(void **state)
     return 0;
 }
 
+// From the compressed point alone: RFC 5480 2. x = 1 has no y on the curve, nor has p or more.
+static void spki_of_points(void **state)
+{
+    static const struct {
+        const char *point, *full; // NULL: refused
+    } cases[] = {
+        { "03" KEY_X, "04" KEY_X KEY_Y },
+        { "03" G_X, "04" G_X G_Y },
+        { "04" G_X, NULL },
+        { "00" G_X, NULL },
+        { "05" G_X, NULL },
+        { "020000000000000000000000000000000000000000000000000000000000000001", NULL },
+        { "03ffffffff00000001000000000000000000000000ffffffffffffffffffffffff", NULL },
+        { "03ffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff", NULL },
+    };
+    uint8_t point[P256_PUBLIC_BYTES], der[P256_SPKI_BYTES];
+    char hex[2 * P256_SPKI_BYTES + 1];
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        must(!hex_decode(point, sizeof(point), bytes_str(cases[i].point)).code);
+        expect_err(cases[i].point, p256_spki(der, point), cases[i].full ? ERR_NONE : ERR_MALFORMED,
+                   cases[i].full ? NULL : "compressed point");
+        if (!cases[i].full)
+            continue;
+        hex_encode(hex, BYTES_OF(der));
+        assert_int_equal(strncmp(hex, "3059301306072a8648ce3d020106082a8648ce3d030107034200", 52),
+                         0);
+        assert_string_equal(hex + 52, cases[i].full);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test(public_keys), cmocka_unit_test(keys_refused),  cmocka_unit_test(spki),
-        cmocka_unit_test(signatures),  cmocka_unit_test(nonces_differ), cmocka_unit_test(no_room),
-        cmocka_unit_test(points),
+        cmocka_unit_test(public_keys), cmocka_unit_test(keys_refused),   cmocka_unit_test(spki),
+        cmocka_unit_test(signatures),  cmocka_unit_test(nonces_differ),  cmocka_unit_test(no_room),
+        cmocka_unit_test(points),      cmocka_unit_test(spki_of_points),
     };
 
     return cmocka_run_group_tests(tests, start, NULL);

@@ -121,13 +121,36 @@ void p256_key_public(const struct p256_key *key, uint8_t out[static P256_PUBLIC_
     memcpy(out + 1, key->point + 1, COORDINATE_BYTES);
 }
 
-void p256_key_spki(const struct p256_key *key, uint8_t out[static P256_SPKI_BYTES])
+static void write_spki(uint8_t out[static P256_SPKI_BYTES], const uint8_t point[static POINT_BYTES])
 {
     struct wr wr = wr_of(out, P256_SPKI_BYTES);
 
     wr_bytes(&wr, SPKI_HEAD);
-    wr_bytes(&wr, BYTES_OF(key->point));
+    wr_bytes(&wr, bytes_of(point, POINT_BYTES));
     must(wr.len == P256_SPKI_BYTES);
+}
+
+void p256_key_spki(const struct p256_key *key, uint8_t out[static P256_SPKI_BYTES])
+{
+    write_spki(out, key->point);
+}
+
+struct err p256_spki(uint8_t out[static P256_SPKI_BYTES],
+                     const uint8_t point[static P256_PUBLIC_BYTES])
+{
+    EC_GROUP *group = EC_GROUP_new_by_curve_name(NID_X9_62_prime256v1);
+    EC_POINT *read = group ? EC_POINT_new(group) : NULL;
+    uint8_t full[POINT_BYTES];
+    bool done = read && EC_POINT_oct2point(group, read, point, P256_PUBLIC_BYTES, NULL) == 1 &&
+                EC_POINT_point2oct(group, read, POINT_CONVERSION_UNCOMPRESSED, full, sizeof(full),
+                                   NULL) == sizeof(full);
+
+    EC_POINT_free(read);
+    EC_GROUP_free(group);
+    ERR_clear_error();
+    ENSURE(done, ERR_MALFORMED, "public key: expected a compressed point of P-256");
+    write_spki(out, full);
+    return OK;
 }
 
 struct err p256_sign(struct wr *out, const struct p256_key *key, struct bytes message)

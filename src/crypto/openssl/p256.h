@@ -23,6 +23,9 @@ FALLIBLE p256_key_of(struct p256_key **out, const struct seckey *key);
 void p256_key_free(struct p256_key **key);
 void p256_key_public(const struct p256_key *key, uint8_t out[static P256_PUBLIC_BYTES]);
 void p256_key_spki(const struct p256_key *key, uint8_t out[static P256_SPKI_BYTES]);
+// The SubjectPublicKeyInfo of a compressed point. ERR_MALFORMED when it is none of the curve.
+FALLIBLE p256_spki(uint8_t out[static P256_SPKI_BYTES],
+                   const uint8_t point[static P256_PUBLIC_BYTES]);
 // Appends the DER of a signature over SHA-256 of `message`. ERR_INTERNAL when libcrypto fails.
 FALLIBLE p256_sign(struct wr *out, const struct p256_key *key, struct bytes message);
 // Is it an uncompressed point (SEC 1 2.3.3) on P-256, or on P-384?
