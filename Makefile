@@ -33,7 +33,8 @@ check-long: setup ## fuzz all parsers for BUDGET_S seconds in all (600), seed SE
 image: build ## the enclave's image, the same bytes on every machine, into build-release/ (first time: minutes)
 	@image/build $(BUILD)/src/cli/cloister build-release
 
-check-boot: image ## boot the enclave's image in QEMU, from Debian 13, and use it
+check-boot: build ## boot the enclave's image in QEMU, from Debian 13, and use it; with a second kernel
+	@image/build $(BUILD)/src/cli/cloister build-release --module
 	@tools/check --only boot --build $(BUILD)
 
 check-reproduce: build ## build the image twice under other circumstances, and compare

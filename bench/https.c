@@ -141,7 +141,8 @@ static bool peer_go_on(struct run *run, struct peer *peer)
     return false;
 }
 
-static void peer_answered(struct run *run, struct peer *peer)
+// True when the peer has another request to go on with.
+static bool peer_answered(struct run *run, struct peer *peer)
 {
     run->took_us[run->done++] = now_us() - peer->began_us;
     must(run->mode == MODE_REQUESTS ||
@@ -150,13 +151,19 @@ static void peer_answered(struct run *run, struct peer *peer)
         peer->sent = false;
         peer->have = 0;
         peer->began_us = now_us();
-        if (run->begun++ < run->count)
-            (void)peer_go_on(run, peer);
-        return;
+        return run->begun++ < run->count;
     }
     peer_close(peer);
     if (run->begun < run->count)
         peer_open(run, peer);
+    return false;
+}
+
+// The next answer may be there already, and then nothing would wake us for it.
+static void peer_run(struct run *run, struct peer *peer)
+{
+    while (run->done < run->count && peer_go_on(run, peer) && peer_answered(run, peer))
+        ;
 }
 
 static void turn(struct run *run)
@@ -166,8 +173,7 @@ static void turn(struct run *run)
 
     must(n > 0);
     for (int i = 0; i < n; i++)
-        if (peer_go_on(run, event[i].data.ptr))
-            peer_answered(run, event[i].data.ptr);
+        peer_run(run, event[i].data.ptr);
 }
 
 // One connection to its first answer: the server is there, and the session of `resumed`.
@@ -209,8 +215,8 @@ static void run_all(struct run *run)
     for (unsigned i = 0; run->mode == MODE_REQUESTS && i < run->begun; i++)
         run->peer[i].began_us = now_us();
     for (unsigned i = 0; run->mode == MODE_REQUESTS && i < run->connections; i++)
-        if (run->peer[i].ssl && peer_go_on(run, &run->peer[i]))
-            peer_answered(run, &run->peer[i]);
+        if (run->peer[i].ssl)
+            peer_run(run, &run->peer[i]);
     while (run->done < run->count)
         turn(run);
 }

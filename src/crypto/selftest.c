@@ -12,6 +12,7 @@
 #include "crypto/openssl/aead.h"
 #include "crypto/openssl/aescbc.h"
 #include "crypto/openssl/mac.h"
+#include "crypto/openssl/p256.h"
 #include "crypto/openssl/sha2.h"
 
 #include <string.h>
@@ -24,6 +25,7 @@ static FALLIBLE test_mac(void);
 static FALLIBLE test_aead(void);
 static FALLIBLE test_aescbc(void);
 static FALLIBLE test_ecdsa(void);
+static FALLIBLE test_p256(void);
 
 struct err selftest_run(void)
 {
@@ -32,7 +34,8 @@ struct err selftest_run(void)
     TRY(test_mac());
     TRY(test_aead());
     TRY(test_aescbc());
-    return test_ecdsa();
+    TRY(test_ecdsa());
+    return test_p256();
 }
 
 static void from_hex(uint8_t *out, size_t n, const char *text)
@@ -188,5 +191,20 @@ static FALLIBLE test_ecdsa(void)
     TRY(ecdsa_recover(recovered, digest, signature));
     ENSURE(bytes_equal(BYTES_OF(recovered), BYTES_OF(public_key)), ERR_INTERNAL,
            "self-test: secp256k1 recovery");
+    return OK;
+}
+
+// RFC 6979 A.2.5's key. Signatures have no known answer: their nonces are random.
+static FALLIBLE test_p256(void)
+{
+    uint8_t public_key[P256_PUBLIC_BYTES];
+    struct seckey key;
+
+    from_hex(key.b, sizeof(key.b),
+             "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721");
+    TRY(p256_public(public_key, &key));
+    ENSURE(is(BYTES_OF(public_key),
+              "0360fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6"),
+           ERR_INTERNAL, "self-test: p-256 public key");
     return OK;
 }

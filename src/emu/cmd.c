@@ -43,6 +43,7 @@ int cmd_measure(char **argv)
     const struct args_option options[] = { { "enclave", &enclave, NULL, false },
                                            { "eif", &eif, NULL, false },
                                            { "role", &role, NULL, false } };
+    static const uint8_t unsigned_image[NSMDEV_PCR_BYTES];
     struct nsmdev_pcrs pcrs;
     uint8_t text[1024];
     struct wr wr = WR_OF(text);
@@ -65,6 +66,10 @@ int cmd_measure(char **argv)
     jw_digits(&jw, BYTES_OF(pcrs.application));
     jw_key(&jw, "pcr3");
     jw_digits(&jw, BYTES_OF(pcrs.role));
+    if (!bytes_equal(BYTES_OF(pcrs.signer), BYTES_OF(unsigned_image))) {
+        jw_key(&jw, "pcr8");
+        jw_digits(&jw, BYTES_OF(pcrs.signer));
+    }
     jw_object_end(&jw);
     wr_u8(&wr, '\n');
     return cmd_print(&wr);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// The emulated surroundings of a development enclave: the emulator starts the enclave with three
+// The emulated surroundings of a development enclave: the emulator starts the enclave with four
 // descriptors (emu/vm.h says what they speak), and these functions stand where the hardware's
 // ioctl and vsock calls do. Trusts the emulator as an enclave trusts the hypervisor. It decides
 // nothing: no key, policy or anchor depends on it.
@@ -14,21 +14,23 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define FD_NSM    3
-#define FD_LISTEN 4
-#define FD_DIAL   5
+#define FD_NSM     3
+#define FD_CONTROL 4
+#define FD_DIAL    5
+#define FD_DATA    6
 
-#define NSM_MS  30000
+#define NSM_MS  120000 // as Linux's driver
 #define DIAL_MS 5000
 
 // One request at a time on each channel, as the NSM driver does it too.
 static pthread_mutex_t nsm_lock = PTHREAD_MUTEX_INITIALIZER;
 static pthread_mutex_t dial_lock = PTHREAD_MUTEX_INITIALIZER;
+static bool nsm_lost; // an answer is missing, and a late one would be taken for the next
 
 static FALLIBLE env_inherited(int fd)
 {
     ENSURE(fcntl(fd, F_GETFD) >= 0, ERR_DEVICE,
-           "descriptors 3 to 5: expected those of cloister-emu; it starts this program");
+           "descriptors 3 to 6: expected those of cloister-emu; it starts this program");
     return OK;
 }
 
@@ -39,12 +41,12 @@ static FALLIBLE env_open_nsm(int *nsm_fd)
     return OK;
 }
 
-static FALLIBLE env_open_link(int *listen_fd, int *dial_fd)
+static FALLIBLE env_open_link(struct env_link *link)
 {
-    TRY(env_inherited(FD_LISTEN));
+    TRY(env_inherited(FD_CONTROL));
     TRY(env_inherited(FD_DIAL));
-    *listen_fd = FD_LISTEN;
-    *dial_fd = FD_DIAL;
+    TRY(env_inherited(FD_DATA));
+    *link = (struct env_link) { .control = FD_CONTROL, .data = FD_DATA, .dial = FD_DIAL };
     return OK;
 }
 
@@ -69,7 +71,9 @@ static FALLIBLE env_nsm_call(int nsm_fd, struct bytes request, uint8_t *answer, 
     struct err e;
 
     (void)pthread_mutex_lock(&nsm_lock);
-    e = env_nsm_exchange(nsm_fd, request, answer, cap, n);
+    e = nsm_lost ? FAIL(ERR_DEVICE, "security module: out of step")
+                 : env_nsm_exchange(nsm_fd, request, answer, cap, n);
+    nsm_lost = e.code != ERR_NONE;
     (void)pthread_mutex_unlock(&nsm_lock);
     // Whatever went wrong, to the vault it is the device that failed.
     ENSURE(!e.code, ERR_DEVICE, "security module: no answer");

@@ -19,8 +19,8 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
-#define HEARTBEAT_PORT 9000U
-#define CONNECT_MS     500 // Unix sockets of this machine: at once or never
+#define HEARTBEAT_PORT 9000U // of the parent; the guest's own 9000 is its data plane
+#define CONNECT_MS     500   // Unix sockets of this machine: at once or never
 
 struct machine {
     struct machine_options options;
@@ -32,8 +32,8 @@ struct machine {
     int heartbeat;
     struct loop_watch *heartbeat_watch;
     char dir[DISK_PATH_MAX], nsm_path[DISK_PATH_MAX], vsock_path[DISK_PATH_MAX],
-        control_path[DISK_PATH_MAX];
-    struct vsock_listener listener[2];
+        control_path[DISK_PATH_MAX], data_path[DISK_PATH_MAX];
+    struct vsock_listener listener[3]; // the last one ends them
 };
 
 static void heartbeat_end(struct machine *m)
@@ -100,7 +100,9 @@ static FALLIBLE machine_open(struct machine *m)
     TRY(disk_path(m->nsm_path, sizeof(m->nsm_path), m->dir, "nsm.sock"));
     TRY(disk_path(m->vsock_path, sizeof(m->vsock_path), m->dir, "vsock.sock"));
     TRY(disk_path(m->control_path, sizeof(m->control_path), m->dir, "link/5000"));
+    TRY(disk_path(m->data_path, sizeof(m->data_path), m->dir, "link/9000"));
     m->listener[0] = (struct vsock_listener) { m->control_path, ENV_CONTROL_PORT };
+    m->listener[1] = (struct vsock_listener) { m->data_path, ENV_DATA_PORT };
     TRY(loop_new(&m->loop));
     TRY(nsmvirt_new(
         &m->nsm, m->loop,

@@ -2,7 +2,7 @@
 // The surroundings of an enclave in a real virtual machine: NSM and vsock as vhost-user devices for
 // a machine monitor that somebody else starts (QEMU: test/boot/qemu). In DIR:
 //   nsm.sock, vsock.sock   for the monitor
-//   link/5000              leads to the guest's control port
+//   link/5000, link/9000   lead to the guest's ports of these numbers, control and data plane
 //   link/PORT              sockets of the parent, to which the guest's connections to PORT go
 // Connections of the guest to port 9000 get their byte echoed, as nitro-cli does it (heartbeat).
 #pragma once

@@ -8,6 +8,7 @@
 #include "base/rd.h"
 #include "crypto/attest.h"
 #include "crypto/openssl/sha2.h"
+#include "emu/imagesig.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -71,13 +72,20 @@ struct err measure_enclave(struct nsmdev_pcrs *out, const char *path, const char
 struct eif {
     struct sha2 image, boot, application;
     unsigned kernels, command_lines, ramdisks;
+    uint8_t signature[IMAGESIG_MAX];
+    size_t signature_n;
 };
 
-// One section's data, already read, into the measurements it belongs to.
+// One section's data, already read, into the measurements it belongs to. Metadata is not measured,
+// a signature not as it lies there.
 static void eif_add(struct eif *eif, unsigned type, struct bytes block)
 {
+    if (type == SECTION_SIGNATURE) {
+        memcpy(eif->signature + eif->signature_n, block.p, block.n);
+        eif->signature_n += block.n;
+    }
     if (type > SECTION_RAMDISK)
-        return; // metadata and signature are not measured
+        return;
     sha2_384_add(&eif->image, block);
     if (type == SECTION_RAMDISK && eif->ramdisks > 1)
         sha2_384_add(&eif->application, block);
@@ -98,6 +106,8 @@ static FALLIBLE eif_section(struct eif *eif, int fd)
     left = rd_u64(&rd);
     ENSURE(type >= SECTION_KERNEL && type <= SECTION_METADATA, ERR_MALFORMED,
            "image: a section is of unknown type");
+    ENSURE(type != SECTION_SIGNATURE || (eif->signature_n == 0 && left <= IMAGESIG_MAX),
+           ERR_MALFORMED, "image: expected one signature section of at most 32 KiB");
     eif->kernels += type == SECTION_KERNEL;
     eif->command_lines += type == SECTION_COMMAND_LINE;
     eif->ramdisks += type == SECTION_RAMDISK;
@@ -130,27 +140,42 @@ static FALLIBLE eif_read(struct eif *eif, int fd)
     return OK;
 }
 
+static FALLIBLE measure_file(struct eif *eif, const char *path)
+{
+    AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
+    struct err e;
+
+    ENSURE(fd >= 0, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "image cannot be opened");
+    e = eif_read(eif, fd);
+    ENSURE(e.code != ERR_CLOSED, ERR_MALFORMED, "image: the file ends too early");
+    return e;
+}
+
+static void measure_end(uint8_t pcr[static NSMDEV_PCR_BYTES], struct sha2 *sha)
+{
+    uint8_t digest[NSMDEV_PCR_BYTES];
+
+    sha2_384_end(sha, digest);
+    attest_pcr_extend(pcr, BYTES_OF(digest));
+}
+
 struct err measure_eif(struct nsmdev_pcrs *out, const char *path, const char *role,
                        const char *instance_id)
 {
-    AUTO(fd_close) int fd = open(path, O_RDONLY | O_CLOEXEC);
-    struct eif eif = { 0 };
-    uint8_t digest[48];
+    struct eif eif = { .kernels = 0 };
     struct err e;
 
     memset(out, 0, sizeof(*out));
-    ENSURE(fd >= 0, errno == ENOENT ? ERR_NOT_FOUND : ERR_IO, "image cannot be opened");
     sha2_384_start(&eif.image);
     sha2_384_start(&eif.boot);
     sha2_384_start(&eif.application);
-    e = eif_read(&eif, fd);
-    ENSURE(e.code != ERR_CLOSED, ERR_MALFORMED, "image: the file ends too early");
-    sha2_384_end(&eif.image, digest);
-    attest_pcr_extend(out->image, BYTES_OF(digest));
-    sha2_384_end(&eif.boot, digest);
-    attest_pcr_extend(out->boot, BYTES_OF(digest));
-    sha2_384_end(&eif.application, digest);
-    attest_pcr_extend(out->application, BYTES_OF(digest));
+    e = measure_file(&eif, path);
+    measure_end(out->image, &eif.image);
+    measure_end(out->boot, &eif.boot);
+    measure_end(out->application, &eif.application);
+    TRY(e);
     measure_parent(out, role, instance_id);
-    return e;
+    if (eif.signature_n > 0)
+        return imagesig_measure(out->signer, bytes_of(eif.signature, eif.signature_n), out->image);
+    return OK;
 }

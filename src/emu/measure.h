@@ -2,7 +2,8 @@
 // What the emulated hypervisor measures of an enclave (DESIGN 11.10): PCR0 = PCR1 =
 // SHA384(0^48 || SHA384(file)), PCR2 the same of no bytes, PCR3 of the role's ARN, PCR4 of the
 // instance id. Of an EIF it measures what AWS's hypervisor does: PCR0 the kernel, command line and
-// ramdisks, PCR1 those without the ramdisks after the first, PCR2 these.
+// ramdisks, PCR1 those without the ramdisks after the first, PCR2 these, PCR8 the certificate of a
+// signed one.
 #pragma once
 
 #include "emu/nsmdev.h"
@@ -13,6 +14,7 @@ FALLIBLE measure_enclave(struct nsmdev_pcrs *out, const char *path, const char *
                          const char *instance_id);
 
 // The same of an enclave image file, version 4 (aws-nitro-enclaves-image-format). ERR_MALFORMED
-// names what is wrong with it; its checksum is not looked at.
+// names what is wrong with it; its checksum is not looked at. A signature must be that of the
+// image, as AWS demands (imagesig_measure).
 FALLIBLE measure_eif(struct nsmdev_pcrs *out, const char *path, const char *role,
                      const char *instance_id);

@@ -88,6 +88,7 @@ static FALLIBLE dev_fill(struct nsmdev *dev, const struct nsmdev_options *option
     memcpy(dev->pcr[2], options->pcrs.application, NSMDEV_PCR_BYTES);
     memcpy(dev->pcr[3], options->pcrs.role, NSMDEV_PCR_BYTES);
     memcpy(dev->pcr[4], options->pcrs.instance, NSMDEV_PCR_BYTES);
+    memcpy(dev->pcr[8], options->pcrs.signer, NSMDEV_PCR_BYTES);
     // Debug mode hides the image, but not the role and the instance.
     if (options->debug)
         memset(dev->pcr, 0, (size_t)3 * NSMDEV_PCR_BYTES);

@@ -21,6 +21,7 @@ struct nsmdev_pcrs {
     uint8_t application[NSMDEV_PCR_BYTES]; // PCR2
     uint8_t role[NSMDEV_PCR_BYTES];        // PCR3; zero without a role
     uint8_t instance[NSMDEV_PCR_BYTES];    // PCR4
+    uint8_t signer[NSMDEV_PCR_BYTES];      // PCR8; zero when the image is not signed
 };
 
 struct nsmdev_options {

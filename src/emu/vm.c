@@ -27,8 +27,8 @@
 #define IDLE_MS     3600000
 #define EXCHANGE_MS 10000
 #define CONNECT_MS  2000
-#define CHILD_FDS   6
-#define SPARE_FD    32 // above everything that is placed at 0 to 5
+#define CHILD_FDS   7
+#define SPARE_FD    32 // above everything that is placed at 0 to 6
 
 struct vm {
     pid_t pid; // 0 before the start and after the end
@@ -41,7 +41,7 @@ struct vm {
 };
 
 struct child_fds {
-    int null, log, nsm, listen, dial;
+    int null, log, nsm, control, dial, data;
 };
 
 static FALLIBLE vm_launch(struct vm *vm, const struct vm_options *options);
@@ -53,8 +53,9 @@ static void child_fds_close(struct child_fds *fds)
     fd_close(&fds->null);
     fd_close(&fds->log);
     fd_close(&fds->nsm);
-    fd_close(&fds->listen);
+    fd_close(&fds->control);
     fd_close(&fds->dial);
+    fd_close(&fds->data);
 }
 
 static FALLIBLE vm_serve(struct vm *vm)
@@ -147,7 +148,8 @@ void vm_stop(struct vm **out, int grace_ms)
 // (POSIX fork), so everything is prepared before.
 static _Noreturn void child_run(const char *program, const struct child_fds *fds, pid_t parent)
 {
-    int from[CHILD_FDS] = { fds->null, fds->log, fds->log, fds->nsm, fds->listen, fds->dial };
+    int from[CHILD_FDS] = { fds->null,    fds->log,  fds->log, fds->nsm,
+                            fds->control, fds->dial, fds->data };
     char *const argv[] = { (char *)(uintptr_t)program, NULL };
     char *const envp[] = { NULL };
     static const char failed[] = "cloister-emu: the enclave file cannot be executed\n";
@@ -170,12 +172,12 @@ static _Noreturn void child_run(const char *program, const struct child_fds *fds
     _exit(127);
 }
 
-static FALLIBLE vm_listen(const struct vm *vm, int *fd)
+static FALLIBLE vm_listen(const struct vm *vm, int *fd, uint32_t port)
 {
     struct addr addr = { .kind = ADDR_UNIX }, bound;
 
     // The size is stated against vm->dir, which is longer than a Unix socket's path may be.
-    int n = snprintf(addr.host, sizeof(addr.host), "%.200s/link/%u", vm->dir, ENV_CONTROL_PORT);
+    int n = snprintf(addr.host, sizeof(addr.host), "%.200s/link/%u", vm->dir, port);
 
     ENSURE(n > 0 && (size_t)n < sizeof(addr.host) && strlen(vm->dir) <= 200, ERR_TOO_LARGE,
            "directory: its path is too long for Unix sockets");
@@ -195,7 +197,8 @@ static FALLIBLE vm_open(struct vm *vm, struct child_fds *fds)
            "socket pair cannot be made");
     vm->dial_fd = dial[0];
     fds->dial = dial[1];
-    TRY(vm_listen(vm, &fds->listen));
+    TRY(vm_listen(vm, &fds->control, ENV_CONTROL_PORT));
+    TRY(vm_listen(vm, &fds->data, ENV_DATA_PORT));
     TRY(disk_path(log, sizeof(log), vm->dir, "enclave.log"));
     fds->log = open(log, O_WRONLY | O_CREAT | O_APPEND | O_NOFOLLOW | O_CLOEXEC, 0600);
     fds->null = open("/dev/null", O_RDONLY | O_CLOEXEC);
@@ -205,7 +208,7 @@ static FALLIBLE vm_open(struct vm *vm, struct child_fds *fds)
 
 static struct err vm_launch(struct vm *vm, const struct vm_options *options)
 {
-    AUTO(child_fds_close) struct child_fds fds = { -1, -1, -1, -1, -1 };
+    AUTO(child_fds_close) struct child_fds fds = { -1, -1, -1, -1, -1, -1 };
     pid_t parent = getpid();
 
     ENSURE(bytes_to_str(bytes_str(options->dir), vm->dir, sizeof(vm->dir)), ERR_TOO_LARGE,

@@ -6,6 +6,7 @@
 //   5  dialling: SOCK_SEQPACKET; a request is a big-endian u32 port of the parent; the answer is
 //      'K' with the connected, non-blocking socket (SCM_RIGHTS) or 'E'. Ports of the parent are
 //      Unix sockets DIR/link/PORT
+//   6  the listening socket of the data plane, DIR/link/9000, as 4
 // Its environment is empty. It trusts the enclave with nothing but its own NSM.
 #pragma once
 

@@ -9,13 +9,20 @@
 #include "base/deadline.h"
 #include "base/err.h"
 
+// The sockets of the front. The listening ones are non-blocking.
+struct env_link {
+    int control, data; // vsock ports 5000 and 9000
+    int dial;          // what `dial` needs; -1: nothing (hardware)
+};
+
 struct env {
     const char *name; // "hardware" or "emulated"
     // PID 1: descriptors that the children inherit. They are open for the whole run. open_nsm also
     // sees to it that the kernel's random numbers rest on the module's.
     struct err (*open_nsm)(int *nsm_fd);
-    struct err (*open_link)(int *listen_fd, int *dial_fd); // dial_fd may be -1 (hardware)
-    // Vault: one NSM request (CBOR) and its answer into answer[cap], at most 12 KiB.
+    struct err (*open_link)(struct env_link *link);
+    // Vault: one NSM request (CBOR) and its answer into answer[cap], of at least 12 KiB. May take
+    // 120 s; the vault waits in a thread of its own.
     struct err (*nsm_call)(int nsm_fd, struct bytes request, uint8_t *answer, size_t cap,
                            size_t *n);
     // Front: a connected, non-blocking socket to the parent's port.
@@ -30,5 +37,6 @@ struct env {
 extern const struct env env_this;
 
 #define ENV_CONTROL_PORT 5000U
+#define ENV_DATA_PORT    9000U
 #define ENV_EGRESS_PORT  8000U // + index of the host in the configuration
 #define ENV_CID_PARENT   3U

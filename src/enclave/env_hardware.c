@@ -28,11 +28,13 @@
 
 #define NSM_REQUEST_MAX 0x1000
 #define NSM_ANSWER_MAX  0x3000
-#define LISTEN_BACKLOG  128
+#define CONTROL_BACKLOG 128
+#define DATA_BACKLOG    1024 // a burst of clients; kernels of AWS take 128 at most
 #define HEARTBEAT_PORT  9000
 #define HEARTBEAT_BYTE  0xB7
 #define HEARTBEAT_MS    5000
 #define LINK_BUFFER     131072 // bytes in flight of one connection, each way
+#define DATA_BUFFER     32768  // the same of the data plane, which has thousands of them
 #define RANDOM_BYTES    256    // what the NSM gives at once: eight times the kernel's pool
 
 struct nsm_iovec {
@@ -49,22 +51,21 @@ _Static_assert(sizeof(struct nsm_raw) == 32, "the kernel's layout");
 static struct err hardware_nsm_call(int nsm_fd, struct bytes request, uint8_t *answer, size_t cap,
                                     size_t *n)
 {
-    static uint8_t full[NSM_ANSWER_MAX]; // the driver wants room for its largest answer
     struct nsm_raw raw = {
         .request = { (uintptr_t)request.p, request.n },
-        .response = { (uintptr_t)(cap < sizeof(full) ? full : answer), sizeof(full) },
+        .response = { (uintptr_t)answer, NSM_ANSWER_MAX },
     };
     int done;
 
     ENSURE(request.n <= NSM_REQUEST_MAX, ERR_TOO_LARGE, "NSM: request is larger than 4096 bytes");
+    ENSURE(cap >= NSM_ANSWER_MAX, ERR_INTERNAL,
+           "NSM: the driver wants room for its largest answer");
     do { // the driver itself gives a silent device up, after 120 s (drivers/misc/nsm.c)
         done = ioctl(nsm_fd, NSM_IOCTL_RAW, &raw);
     } while (done < 0 && errno == EINTR);
     ENSURE(done == 0, ERR_DEVICE, "NSM: ioctl failed");
     ENSURE(raw.response.len <= cap, ERR_DEVICE, "NSM: answer is larger than expected");
     *n = (size_t)raw.response.len;
-    for (size_t i = 0; cap < sizeof(full) && i < *n; i++)
-        answer[i] = full[i];
     return OK;
 }
 
@@ -119,10 +120,8 @@ static struct err hardware_open_nsm(int *nsm_fd)
 // A peer's bytes that nobody reads yet are kept in the kernel, as are ours that it does not take.
 // Both are bounded by this, whatever credit the parent claims to give (the latter where the kernel
 // has virtio_transport_tx_buf_size, as that of the image does). Accepted connections inherit it.
-static struct err link_socket(int *fd)
+static struct err link_socket(int *fd, uint64_t most)
 {
-    uint64_t most = LINK_BUFFER;
-
     *fd = socket(AF_VSOCK, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     ENSURE(*fd >= 0, ERR_IO, "vsock: no socket");
     ENSURE(setsockopt(*fd, AF_VSOCK, SO_VM_SOCKETS_BUFFER_MAX_SIZE, &most, sizeof(most)) == 0 &&
@@ -131,18 +130,25 @@ static struct err link_socket(int *fd)
     return OK;
 }
 
-static struct err hardware_open_link(int *listen_fd, int *dial_fd)
+static struct err link_listen(int fd, uint32_t port, int backlog)
 {
     struct sockaddr_vm any = { .svm_family = AF_VSOCK,
-                               .svm_port = ENV_CONTROL_PORT,
+                               .svm_port = port,
                                .svm_cid = VMADDR_CID_ANY };
 
-    *dial_fd = -1;
-    TRY(link_socket(listen_fd));
-    ENSURE(bind(*listen_fd, (struct sockaddr *)&any, sizeof(any)) == 0, ERR_IO,
-           "vsock: port 5000 cannot be bound");
-    ENSURE(listen(*listen_fd, LISTEN_BACKLOG) == 0, ERR_IO, "vsock: listen failed");
+    ENSURE(bind(fd, (struct sockaddr *)&any, sizeof(any)) == 0, ERR_IO,
+           "vsock: port 5000 or 9000 cannot be bound");
+    ENSURE(listen(fd, backlog) == 0, ERR_IO, "vsock: listen failed");
     return OK;
+}
+
+static struct err hardware_open_link(struct env_link *link)
+{
+    link->dial = -1;
+    TRY(link_socket(&link->control, LINK_BUFFER));
+    TRY(link_socket(&link->data, DATA_BUFFER));
+    TRY(link_listen(link->control, ENV_CONTROL_PORT, CONTROL_BACKLOG));
+    return link_listen(link->data, ENV_DATA_PORT, DATA_BACKLOG);
 }
 
 static struct err vsock_connect(int fd, uint32_t port, struct deadline until)
@@ -167,7 +173,7 @@ static struct err hardware_dial(int dial_fd, uint32_t port, int *fd, struct dead
     AUTO(fd_close) int made = -1;
 
     (void)dial_fd;
-    TRY(link_socket(&made));
+    TRY(link_socket(&made, LINK_BUFFER));
     TRY(vsock_connect(made, port, until));
     *fd = made;
     made = -1;

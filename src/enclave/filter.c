@@ -3,22 +3,30 @@
 
 #include "base/must.h"
 
+#include <errno.h>
 #include <linux/audit.h>
 #include <linux/filter.h>
 #include <linux/seccomp.h>
+#include <sched.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <sys/mman.h>
+#include <sys/prctl.h>
+#include <sys/reboot.h>
 #include <sys/socket.h>
 #include <sys/syscall.h>
 #include <unistd.h>
 
 #define NSM_IOCTL_RAW 0xC0200A00U // _IOWR(0x0A, 0, 32 bytes), linux/nsm.h
 #define X32_BIT       0x40000000U
+#define NAMESPACES                                                                           \
+    (uint32_t)(CLONE_NEWNS | CLONE_NEWCGROUP | CLONE_NEWUTS | CLONE_NEWIPC | CLONE_NEWUSER | \
+               CLONE_NEWPID | CLONE_NEWNET)
 
-enum test { ANY, EQUAL, CLEAR };
+enum test { ANY, EQUAL, CLEAR, ABSENT };
 
-// A call that is allowed: always, when an argument equals a value, or when bits of it are clear.
+// A call that is allowed: always, when an argument equals a value, or when bits of it are clear; a
+// call may have several rules. Or one that is answered as if this kernel did not have it.
 struct rule {
     uint32_t call;
     enum test test;
@@ -93,9 +101,52 @@ static const struct rule front_rules[] = {
     { SYS_exit_group, ANY, 0, 0 },
 };
 
-#define RULE_STEPS  6 // instructions of a rule with a test, and one more before it
-#define PROGRAM_MAX (6 + RULE_STEPS * ARRAY_LEN(front_rules))
-_Static_assert(ARRAY_LEN(vault_rules) <= ARRAY_LEN(front_rules), "both fit PROGRAM_MAX");
+// Process 1: starting its own file again and watching over it. Vault and front inherit its filter
+// over execve until they add their own, so it also has what a program's start and their set-up
+// take, and all of their rules. No file can be opened, so execve finds nothing but what the image
+// holds: this program. A thread is made by clone, whose flags can be judged; glibc takes it where
+// there is no clone3.
+static const struct rule init_rules[] = {
+    // watching
+    { SYS_wait4, ANY, 0, 0 },
+    { SYS_kill, ANY, 0, 0 },
+    { SYS_socketpair, EQUAL, 0, AF_UNIX },
+    { SYS_reboot, EQUAL, 2, (uint32_t)RB_AUTOBOOT },
+    // starting
+    { SYS_clone, CLEAR, 0, NAMESPACES },
+    { SYS_clone3, ABSENT, 0, 0 },
+    { SYS_dup2, ANY, 0, 0 },
+    { SYS_prctl, EQUAL, 0, PR_SET_PDEATHSIG },
+    { SYS_execve, ANY, 0, 0 },
+    { SYS_arch_prctl, ANY, 0, 0 },
+    { SYS_set_tid_address, ANY, 0, 0 },
+    { SYS_set_robust_list, ANY, 0, 0 },
+    { SYS_rseq, ANY, 0, 0 },
+    { SYS_readlink, ANY, 0, 0 },
+    // setting up
+    { SYS_rt_sigaction, ANY, 0, 0 },
+    { SYS_epoll_create1, ANY, 0, 0 },
+    { SYS_eventfd2, ANY, 0, 0 },
+    { SYS_mlock, ANY, 0, 0 },
+    { SYS_sysinfo, ANY, 0, 0 }, // glibc's qsort
+    // giving up
+    { SYS_prlimit64, ANY, 0, 0 },
+    { SYS_prctl, EQUAL, 0, PR_SET_DUMPABLE },
+    { SYS_prctl, EQUAL, 0, PR_CAPBSET_READ },
+    { SYS_prctl, EQUAL, 0, PR_CAPBSET_DROP },
+    { SYS_prctl, EQUAL, 0, PR_SET_NO_NEW_PRIVS },
+    { SYS_setgroups, ANY, 0, 0 },
+    { SYS_setresgid, ANY, 0, 0 },
+    { SYS_setresuid, ANY, 0, 0 },
+    { SYS_getresuid, ANY, 0, 0 },
+    { SYS_capget, ANY, 0, 0 },
+    { SYS_seccomp, EQUAL, 0, SECCOMP_SET_MODE_FILTER },
+};
+
+#define HEAD_STEPS  6
+#define RULE_STEPS  5 // instructions of a rule with a test
+#define RULES_MAX   (ARRAY_LEN(init_rules) + ARRAY_LEN(front_rules) + ARRAY_LEN(vault_rules))
+#define PROGRAM_MAX (HEAD_STEPS + RULE_STEPS * RULES_MAX + 1)
 
 struct program {
     struct sock_filter step[PROGRAM_MAX];
@@ -130,12 +181,13 @@ static void emit_head(struct program *p)
     emit_return(p, SECCOMP_RET_KILL_PROCESS);
 }
 
-// The low 32 bits of an argument are compared: the kernel takes int and unsigned int of them.
+// The low 32 bits of an argument are compared: the kernel takes int and unsigned int of them. What
+// does not pass the test goes on to the next rule, with the call's number loaded again.
 static void emit_rule(struct program *p, const struct rule *rule)
 {
-    if (rule->test == ANY) {
+    if (rule->test == ANY || rule->test == ABSENT) {
         emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 1, rule->call);
-        emit_return(p, SECCOMP_RET_ALLOW);
+        emit_return(p, rule->test == ANY ? SECCOMP_RET_ALLOW : SECCOMP_RET_ERRNO | ENOSYS);
         return;
     }
     emit(p, BPF_JMP | BPF_JEQ | BPF_K, 0, 4, rule->call);
@@ -145,30 +197,51 @@ static void emit_rule(struct program *p, const struct rule *rule)
     else
         emit(p, BPF_JMP | BPF_JSET | BPF_K, 1, 0, rule->value);
     emit_return(p, SECCOMP_RET_ALLOW);
-    emit_return(p, SECCOMP_RET_KILL_PROCESS);
+    emit_load(p, offsetof(struct seccomp_data, nr));
 }
 
-static struct err install(const struct rule *rules, size_t count)
+static void emit_rules(struct program *p, const struct rule *rules, size_t count)
 {
-    struct program p = { .len = 0 };
-    struct sock_fprog prog = { .filter = p.step };
-
-    emit_head(&p);
     for (size_t i = 0; i < count; i++)
-        emit_rule(&p, &rules[i]);
-    emit_return(&p, SECCOMP_RET_KILL_PROCESS);
-    prog.len = p.len;
+        emit_rule(p, &rules[i]);
+}
+
+static struct err install(struct program *p)
+{
+    struct sock_fprog prog = { .filter = p->step };
+
+    emit_return(p, SECCOMP_RET_KILL_PROCESS);
+    prog.len = p->len;
     ENSURE(syscall(SYS_seccomp, SECCOMP_SET_MODE_FILTER, SECCOMP_FILTER_FLAG_TSYNC, &prog) == 0,
            ERR_IO, "sandbox: seccomp filter was not taken");
     return OK;
 }
 
+struct err filter_install_init(void)
+{
+    struct program p = { .len = 0 };
+
+    emit_head(&p);
+    emit_rules(&p, vault_rules, ARRAY_LEN(vault_rules));
+    emit_rules(&p, front_rules, ARRAY_LEN(front_rules));
+    emit_rules(&p, init_rules, ARRAY_LEN(init_rules));
+    return install(&p);
+}
+
 struct err filter_install_vault(void)
 {
-    return install(vault_rules, ARRAY_LEN(vault_rules));
+    struct program p = { .len = 0 };
+
+    emit_head(&p);
+    emit_rules(&p, vault_rules, ARRAY_LEN(vault_rules));
+    return install(&p);
 }
 
 struct err filter_install_front(void)
 {
-    return install(front_rules, ARRAY_LEN(front_rules));
+    struct program p = { .len = 0 };
+
+    emit_head(&p);
+    emit_rules(&p, front_rules, ARRAY_LEN(front_rules));
+    return install(&p);
 }

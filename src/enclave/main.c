@@ -35,7 +35,8 @@ static struct err main_front(void)
     bool has_dial = fcntl(SUPERVISE_FRONT_DIAL, F_GETFD) >= 0;
     struct front_env env = {
         .vault_fd = SUPERVISE_FRONT_VAULT,
-        .listen_fd = SUPERVISE_FRONT_LISTEN,
+        .listen_fd = SUPERVISE_FRONT_CONTROL,
+        .data_fd = SUPERVISE_FRONT_DATA,
         .dial_fd = has_dial ? SUPERVISE_FRONT_DIAL : -1,
         .dial = env_this.dial,
         .anchors = &anchors_this,
@@ -58,9 +59,11 @@ static struct err main_role(const char *role)
 
 int main(int argc, char **argv)
 {
+    // No environment is read. With this one glibc looks for no file of a time zone (front.c).
+    static char *environment[] = { (char *)"TZ=:", NULL };
     struct err err;
 
-    (void)clearenv();
+    environ = environment;
     (void)signal(SIGPIPE, SIG_IGN);
     err = main_role(argc > 1 ? argv[1] : NULL);
     if (err.code)

@@ -66,14 +66,25 @@ struct err sandbox_prepare(void)
     return drop_bounding_set();
 }
 
+static struct err no_new_privileges(void)
+{
+    ENSURE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, ERR_IO,
+           "sandbox: PR_SET_NO_NEW_PRIVS failed");
+    return OK;
+}
+
+struct err sandbox_enter_init(void)
+{
+    TRY(no_new_privileges());
+    return filter_install_init();
+}
+
 static struct err sandbox_enter(uid_t uid)
 {
     TRY(drop_user(uid));
     TRY(check_no_capabilities());
     TRY(no_dumps()); // a change of user id may make the process dumpable again
-    ENSURE(prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0, ERR_IO,
-           "sandbox: PR_SET_NO_NEW_PRIVS failed");
-    return OK;
+    return no_new_privileges();
 }
 
 struct err sandbox_enter_vault(void)

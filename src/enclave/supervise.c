@@ -4,6 +4,7 @@
 #include "base/fd.h"
 #include "base/must.h"
 #include "enclave/env.h"
+#include "enclave/sandbox.h"
 
 #include <errno.h>
 #include <fcntl.h>
@@ -15,7 +16,7 @@
 #include <time.h>
 #include <unistd.h>
 
-#define CHILD_FDS       3
+#define CHILD_FDS       4
 #define FIRST_CHILD_FD  3
 #define HIGH_FD         64 // where descriptors wait while their final numbers are made free
 #define HANDOVER_MS     5000
@@ -24,7 +25,8 @@
 #define FRONT_LIVED_MS  10000 // after that long, its death is not held against the next one
 
 struct supervisor {
-    int nsm, listen, dial;
+    int nsm;
+    struct env_link link;
     int vault_channel; // our end of the socket over which the vault gets its channels
     pid_t vault, front;
     unsigned early_deaths; // of fronts, one after the other
@@ -39,8 +41,8 @@ static void on_term(int signal_number)
     stop_asked = 1;
 }
 
-// In the child: the descriptors to 3, 4, 5 (those given as -1 stay closed), all others closed,
-// then the same program again. Only async-signal-safe calls.
+// In the child: the descriptors to 3, 4, 5, 6 (those given as -1 stay closed), then the same
+// program again. All others close by execve, but for the copies. Only async-signal-safe calls.
 _Noreturn static void child_exec(const char *role, const int fds[static CHILD_FDS])
 {
     char *const argv[] = { (char *)"cloister-enclave", (char *)role, NULL };
@@ -54,7 +56,8 @@ _Noreturn static void child_exec(const char *role, const int fds[static CHILD_FD
         if (fds[i] >= 0 && dup2(HIGH_FD + i, FIRST_CHILD_FD + i) < 0)
             _exit(126);
     }
-    closefrom(FIRST_CHILD_FD + CHILD_FDS); // close_range(2) is newer than AWS's kernel (4.14)
+    for (int i = 0; i < CHILD_FDS; i++)
+        (void)close(HIGH_FD + i);
     (void)prctl(PR_SET_PDEATHSIG, SIGKILL);
     (void)execve("/proc/self/exe", argv, envp);
     _exit(127);
@@ -84,7 +87,7 @@ static struct err vault_start(struct supervisor *s)
     TRY(pair_open(pair));
     s->vault_channel = pair[0];
     theirs = pair[1];
-    return child_start(&s->vault, "vault", (const int[]) { s->nsm, theirs, -1 });
+    return child_start(&s->vault, "vault", (const int[]) { s->nsm, theirs, -1, -1 });
 }
 
 // A front with a fresh channel, whose other end goes to the vault.
@@ -97,7 +100,8 @@ static struct err front_start(struct supervisor *s)
     TRY(pair_open(pair));
     to_vault = pair[0];
     to_front = pair[1];
-    TRY(child_start(&s->front, "front", (const int[]) { to_front, s->listen, s->dial }));
+    TRY(child_start(&s->front, "front",
+                    (const int[]) { to_front, s->link.control, s->link.dial, s->link.data }));
     s->front_lived = deadline_in(FRONT_LIVED_MS);
     return fd_send_fd(s->vault_channel, 'C', to_vault, deadline_in(HANDOVER_MS));
 }
@@ -164,8 +168,12 @@ static struct err supervise_start(struct supervisor *s)
 {
     TRY(signals_set());
     TRY(env_this.boot());
+    // Whatever else an init of AWS's left open goes. Not by the children: on AWS's kernel (4.14),
+    // which has no close_range(2), this opens /proc/self/fd.
+    closefrom(FIRST_CHILD_FD + CHILD_FDS);
     TRY(env_this.open_nsm(&s->nsm));
-    TRY(env_this.open_link(&s->listen, &s->dial));
+    TRY(env_this.open_link(&s->link));
+    TRY(sandbox_enter_init());
     TRY(vault_start(s));
     fd_close(&s->nsm); // the vault's alone from here on
     return front_start(s);
@@ -173,7 +181,7 @@ static struct err supervise_start(struct supervisor *s)
 
 struct err supervise_run(void)
 {
-    struct supervisor s = { .nsm = -1, .listen = -1, .dial = -1, .vault_channel = -1 };
+    struct supervisor s = { .nsm = -1, .link = { -1, -1, -1 }, .vault_channel = -1 };
     struct err err = supervise_start(&s);
 
     while (!err.code)

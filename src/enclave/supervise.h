@@ -8,7 +8,12 @@
 
 // The descriptors that the children find, by number.
 enum { SUPERVISE_VAULT_NSM = 3, SUPERVISE_VAULT_SUPERVISOR = 4 };
-enum { SUPERVISE_FRONT_VAULT = 3, SUPERVISE_FRONT_LISTEN = 4, SUPERVISE_FRONT_DIAL = 5 };
+enum {
+    SUPERVISE_FRONT_VAULT = 3,
+    SUPERVISE_FRONT_CONTROL,
+    SUPERVISE_FRONT_DIAL,
+    SUPERVISE_FRONT_DATA
+};
 
 // Returns when the vault has ended or SIGTERM came; both children are gone then.
 FALLIBLE supervise_run(void);

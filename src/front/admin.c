@@ -117,7 +117,7 @@ struct err admin_attestation(struct call *call, const struct json *params)
     struct wr *wr;
 
     TRY(params_read_nonce(&nonce, params));
-    TRY(link_begin(call->core->link, &wr, MSG_ATTESTATION, 1 + NONCE_BYTES_MAX));
-    wr_var8(wr, nonce);
+    TRY(link_begin(call->core->link, &wr, MSG_ATTESTATION, 2 + NONCE_BYTES_MAX));
+    msg_write_attestation(wr, &(struct msg_attestation) { .nonce = nonce });
     return link_end(call->core->link, (struct link_done) { report_attestation, call });
 }

@@ -11,6 +11,7 @@
 struct front_env {
     int vault_fd;  // channel to the vault, SOCK_STREAM
     int listen_fd; // control plane, a listening socket
+    int data_fd;   // data plane, the same
     int dial_fd;   // for `dial`; -1 when it needs none
     struct err (*dial)(int dial_fd, uint32_t port, int *fd, struct deadline until);
     const struct anchors *anchors;

@@ -10,8 +10,9 @@
 #include "front/report.h"
 #include "proto/anchor.h"
 
-// GenerateDataKey and Decrypt for each wrapping; write and look for each keyset; one to spare.
-#define STEPS_MAX (2 * CONFIG_CMKS + 2 * CONFIG_KEYSETS + 1)
+// GenerateDataKey and Decrypt for each wrapping; three times write and look for each keyset that is
+// sealed, open or half open (vault/limits.h, vault/state.h); one to spare.
+#define STEPS_MAX (2 * CONFIG_CMKS + 6 * (CONFIG_KEYSETS + 4) + 1)
 
 static void keysets_on_step(void *context, struct link_answer *answer);
 static void keysets_on_kms(void *context, struct kms_job *job);

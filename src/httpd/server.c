@@ -1,42 +1,43 @@
 // SPDX-License-Identifier: Apache-2.0
-// The HTTP server: a loop thread that owns every connection, and workers that run handlers. A
-// connection is either the loop's or, while it stands in the queue, a worker's (net/crew.h). Trusts
-// its handlers, nothing else.
+// The HTTP server with workers: a loop thread that owns every connection, and a crew that runs
+// handlers. Between dispatch and answer a request is its call's, which is either in the queue, one
+// worker's, or on its way back to the loop (net/crew.h). Trusts its handlers, nothing else.
 #include "httpd/server.h"
 
 #include "base/fd.h"
-#include "httpd/server_conn.h"
-#include "net/loop.h"
+#include "httpd/server_port.h"
+#include "net/crew.h"
 
-#include <errno.h>
 #include <stdlib.h>
-#include <sys/epoll.h>
-#include <sys/socket.h>
-
-#define ACCEPT_PAUSE_MS 200
-#define HELD_BYTES      (64U << 20) // what all peers have sent and not taken
+#include <string.h>
 
 struct server {
     struct server_options options;
-    struct server_conn_host host;
     struct loop *loop;
-    struct loop_watch *listening;
-    struct loop_timer *accept_again;
-    int listen_fd;
-    struct server_conn **conn; // connections_max places
-    unsigned conns;
+    struct server_port *port;
     struct crew *crew;
     pthread_t loop_thread;
+    int listen_fd;
     bool looping;
+};
+
+// One request with its worker.
+struct call {
+    struct crew_job job;
+    struct server *server;
+    struct server_conn *conn;
+    struct server_request request;
+    struct server_response response;
+    uint8_t *body; // of the response
+    bool ran;
 };
 
 static struct err server_set_up(struct server *server);
 static void *server_loop_main(void *context);
-static void server_accept(void *context, uint32_t events);
-static void server_accept_again(void *context);
+static void server_dispatch(void *context, struct server_conn *conn);
+static void server_run(void *owner, uint8_t *space);
+static void server_done(void *owner);
 static void server_finished(void *context);
-static void server_gone(void *context, struct server_conn *conn);
-static bool server_shed(void *context, const struct server_conn *needy);
 
 struct err server_start(struct server **out, int listen_fd, const struct server_options *options)
 {
@@ -64,27 +65,19 @@ static struct err server_set_up(struct server *server)
 {
     const struct server_options *options = &server->options;
     struct crew_options crew = { .workers = options->workers, .queue_max = options->queue_max };
+    struct server_port_options port = { .tls = options->tls, .dispatch = server_dispatch };
 
-    server->conn = calloc(options->connections_max, sizeof(struct server_conn *));
-    ENSURE(server->conn, ERR_FULL, "server: out of memory");
-    TRY(fd_set_nonblock(server->listen_fd));
     TRY(loop_new(&server->loop));
-    server->host = (struct server_conn_host) { .loop = server->loop, .options = options };
-    server->host.server = server;
-    server->host.gone = server_gone;
-    server->host.shed = server_shed;
-    server->host.bytes_left = HELD_BYTES;
     loop_set_wake(server->loop, server_finished, server);
-    crew.loop = server->loop;
+    crew.loop = port.loop = server->loop;
     crew.scratch = options->response_max;
-    crew.run = server_conn_handle;
-    crew.done = server_conn_resume;
+    crew.run = server_run;
+    crew.done = server_done;
     TRY(crew_new(&server->crew, &crew));
-    server->host.crew = server->crew;
-    TRY(loop_watch(server->loop, &server->listening, server->listen_fd, EPOLLIN, server_accept,
-                   server));
-    return loop_timer(server->loop, &server->accept_again, (struct deadline) { INT64_MAX },
-                      server_accept_again, server);
+    port.connections_max = options->connections_max;
+    port.request_max = options->request_max;
+    port.context = server;
+    return server_port_new(&server->port, server->listen_fd, &port);
 }
 
 static void *server_loop_main(void *context)
@@ -95,77 +88,59 @@ static void *server_loop_main(void *context)
     return NULL;
 }
 
+static void server_dispatch(void *context, struct server_conn *conn)
+{
+    struct server *server = context;
+    struct call *call = calloc(1, sizeof(*call));
+
+    if (call) {
+        call->job.owner = call;
+        call->server = server;
+        call->conn = conn;
+        call->request = *server_conn_request(conn);
+        call->request.context = server->options.context;
+    }
+    if (call && crew_submit(server->crew, &call->job))
+        return;
+    free(call);
+    server_conn_answer_error(conn, 503, FAIL(ERR_BUSY, "too many requests at once; try again"));
+}
+
+// In a worker, whose space is another call's afterwards: the body is kept apart.
+static void server_run(void *owner, uint8_t *space)
+{
+    struct call *call = owner;
+    struct wr *body = &call->response.body;
+
+    *body = wr_of(space, call->server->options.response_max);
+    call->server->options.handle(&call->request, &call->response);
+    call->body = malloc(body->len + 1);
+    if (!call->body)
+        wr_refuse(body);
+    else if (body->len > 0)
+        memcpy(call->body, body->p, body->len);
+    body->p = call->body;
+    call->ran = true;
+}
+
+static void server_done(void *owner)
+{
+    struct call *call = owner;
+
+    if (call->ran)
+        server_conn_answer(call->conn, &call->response);
+    else
+        server_conn_free(&call->conn);
+    free(call->body);
+    free(call);
+}
+
 static void server_finished(void *context)
 {
     struct server *server = context;
 
     crew_collect(server->crew);
-    if (server->listening) // it may have paused because all were at work
-        loop_rewatch(server->listening, EPOLLIN);
-}
-
-static void server_gone(void *context, struct server_conn *conn)
-{
-    struct server *server = context;
-
-    for (unsigned i = 0; i < server->conns; i++) {
-        if (server->conn[i] != conn)
-            continue;
-        server->conn[i] = server->conn[--server->conns];
-        if (server->listening)
-            loop_rewatch(server->listening, EPOLLIN);
-        return;
-    }
-}
-
-// Closes the connection that net/crowd.h names, of all or, for one of them that needs memory, of
-// the others that hold some.
-static bool server_shed(void *context, const struct server_conn *needy)
-{
-    struct server *server = context;
-    struct crowd crowd = { 0 };
-    struct server_conn *victim;
-
-    for (unsigned i = server->conns; i-- > 0;) {
-        struct server_conn *conn = server->conn[i];
-        int64_t since_ms;
-        size_t held;
-        enum crowd_kind kind = server_conn_kind(conn, &since_ms, &held);
-
-        if (!needy || (conn != needy && held > 0))
-            crowd_look(&crowd, conn, kind, since_ms);
-    }
-    victim = crowd_victim(&crowd);
-    if (!victim)
-        return false;
-    server_conn_free(&victim);
-    return true;
-}
-
-static void server_accept_again(void *context)
-{
-    loop_rewatch(((struct server *)context)->listening, EPOLLIN);
-}
-
-// One connection a call: level-triggered epoll comes back for the next one.
-static void server_accept(void *context, uint32_t events)
-{
-    struct server *server = context;
-    int fd;
-
-    (void)events;
-    if (server->conns == server->options.connections_max && !server_shed(server, NULL)) {
-        loop_rewatch(server->listening, 0); // all at work: until one is done
-        return;
-    }
-    fd = accept4(server->listen_fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK);
-    if (fd >= 0 && !server_conn_new(&server->conn[server->conns], &server->host, fd).code)
-        server->conns++;
-    if (fd < 0 && errno != EINTR && errno != ECONNABORTED && errno != EAGAIN) {
-        // Out of descriptors, most likely: the waiting peer would wake the loop again and again.
-        loop_rewatch(server->listening, 0);
-        loop_timer_set(server->accept_again, deadline_in(ACCEPT_PAUSE_MS));
-    }
+    server_port_resume(server->port);
 }
 
 void server_stop(struct server **out)
@@ -179,15 +154,11 @@ void server_stop(struct server **out)
         loop_stop(server->loop);
         (void)pthread_join(server->loop_thread, NULL);
     }
-    loop_unwatch(&server->listening);
+    if (server->port)
+        server_port_drain(server->port);
     crew_free(&server->crew); // what is finished last is still written when it fits at once
-    while (server->conns > 0) {
-        struct server_conn *conn = server->conn[server->conns - 1];
-
-        server_conn_free(&conn);
-    }
+    server_port_free(&server->port);
     loop_free(&server->loop);
     fd_close(&server->listen_fd);
-    free(server->conn);
     free(server);
 }

@@ -1,50 +1,53 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server's connection as a state machine on the loop: READ a request (deadline from its first
-// byte, sizes bounded), HANDLE it in a worker (the loop does not even watch the descriptor then),
-// WRITE the answer, and again. A request that is not strict HTTP is answered and the connection
-// DRAINed: closing at once would make the kernel reset it and lose the answer (RFC 9112 9.6).
+// A server's connection as a state machine on the loop: INTRO (what a tunnel says), READ a request
+// (deadline from its first byte, sizes bounded), HANDLE it (it is the dispatcher's then), WRITE the
+// answer, and again. A request that is not strict HTTP is answered and the connection DRAINed:
+// closing at once would make the kernel reset it and lose the answer (RFC 9112 9.6). While a
+// connection is idle it holds no buffer. Reads are tried when there is something to read, so that a
+// small request costs one.
 #include "httpd/server_conn.h"
 
-#include "net/json.h"
-#include "net/wire.h"
+#include "base/must.h"
+#include "httpd/server_answer.h"
+#include "httpd/server_intro.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
 #include <time.h>
 
-#define REQUEST_MS   10000
-#define IDLE_MS      75000
-#define WRITE_MS     30000
-#define DRAIN_MS     1000
-#define FIRST_BYTES  4096
-#define ANSWER_BYTES 1024 // room for the status line and our own fields
+#define IDLE_MS     80000 // longer than clients are told, so that it is they who close
+#define WRITE_MS    30000
+#define DRAIN_MS    1000
+#define DRAIN_READS 16 // of one event
+#define STEPS_MAX   32 // of one event: about sixteen small requests
 
-enum state { STATE_READ, STATE_HANDLE, STATE_WRITE, STATE_DRAIN };
+enum state { STATE_INTRO, STATE_READ, STATE_HANDLE, STATE_WRITE, STATE_DRAIN };
 
 struct server_conn {
     struct server_conn_host *host;
     struct wire *wire;
     struct loop_watch *watch;
     struct loop_timer *timer;
-    struct crew_job job;
+    void *context; // the dispatcher's
+    struct server_input input;
     enum state state;
-    uint8_t *in;
-    size_t in_len, in_cap;
     uint8_t *out;
     size_t out_len, out_sent;
-    struct http_head head; // of the request that is handled
-    struct bytes body;
-    size_t used; // bytes of `in` that this request takes
-    size_t need; // do not parse again before so many bytes are there
     size_t held; // of host->bytes_left
     int64_t since_ms;
+    bool advancing;
+    bool readable;  // a read may find something
     bool continued; // "100 Continue" was sent
     bool close_after;
-    bool served; // a request was complete
+    bool secured, greeted; // a TLS handshake has begun, is complete
+    bool served;           // a request was complete
+    bool trusted;
+    char source[PROXY2_TEXT_MAX];
 };
 
 static void server_conn_event(void *context, uint32_t events);
+static void server_conn_wake(void *context);
 static void server_conn_timeout(void *context);
 static void server_conn_advance(struct server_conn *conn);
 static bool server_conn_fill(struct server_conn *conn);
@@ -56,7 +59,7 @@ struct err server_conn_new(struct server_conn **out, struct server_conn_host *ho
 {
     struct server_conn *conn = calloc(1, sizeof(*conn));
     struct wire *wire;
-    struct err err = wire_new(&wire, fd, host->options->tls);
+    struct err err = wire_new(&wire, fd, host->has_source ? NULL : host->tls);
 
     *out = NULL;
     if (err.code || !conn) {
@@ -66,16 +69,24 @@ struct err server_conn_new(struct server_conn **out, struct server_conn_host *ho
     }
     conn->host = host;
     conn->wire = wire;
-    conn->job.owner = conn;
+    conn->state = host->has_source ? STATE_INTRO : STATE_READ;
+    conn->secured = !host->has_source && host->tls;
     conn->since_ms = deadline_now_ms();
+    wire_set_wake(wire, server_conn_wake, conn);
     err = loop_watch(host->loop, &conn->watch, fd, EPOLLIN, server_conn_event, conn);
     if (!err.code)
-        err = loop_timer(host->loop, &conn->timer, deadline_in(REQUEST_MS), server_conn_timeout,
-                         conn);
+        err = loop_timer(host->loop, &conn->timer, deadline_in(host->request_ms),
+                         server_conn_timeout, conn);
     *out = conn;
     if (err.code)
         server_conn_free(out);
     return err;
+}
+
+static void server_conn_give_back(struct server_conn *conn)
+{
+    conn->host->bytes_left += conn->held;
+    conn->held = 0;
 }
 
 void server_conn_free(struct server_conn **conn)
@@ -86,21 +97,29 @@ void server_conn_free(struct server_conn **conn)
     if (!dying)
         return;
     dying->host->gone(dying->host->server, dying);
+    dying->host->handshakes_failed += dying->secured && !dying->greeted;
     loop_unwatch(&dying->watch);
     loop_timer_free(&dying->timer);
     wire_free(&dying->wire);
-    dying->host->bytes_left += dying->held;
-    free(dying->in);
+    server_conn_give_back(dying);
+    server_input_drop(&dying->input, &dying->host->pool);
     free(dying->out);
     free(dying);
+}
+
+void server_conn_host_done(struct server_conn_host *host)
+{
+    server_input_pool_done(&host->pool);
 }
 
 enum crowd_kind server_conn_kind(const struct server_conn *conn, int64_t *since_ms, size_t *held)
 {
     *since_ms = conn->since_ms;
     *held = conn->held;
-    if (conn->state == STATE_HANDLE)
+    if (conn->state == STATE_HANDLE || conn->advancing)
         return CROWD_WORKING;
+    if (conn->trusted)
+        return CROWD_TRUSTED;
     return conn->served ? CROWD_KNOWN : CROWD_NEWCOMER;
 }
 
@@ -117,109 +136,166 @@ static bool server_conn_hold(struct server_conn *conn, size_t n)
     return true;
 }
 
+// Not the peer's turn: the dispatcher has it, or its handshake waits for the owner of our key.
+static bool server_conn_is_away(const struct server_conn *conn)
+{
+    return conn->state == STATE_HANDLE || wire_wants(conn->wire) == 0;
+}
+
+// While a connection is away it is watched until there is something to see, which can wait.
 static void server_conn_event(void *context, uint32_t events)
 {
+    struct server_conn *conn = context;
+
     (void)events; // reading and writing find out by themselves
-    server_conn_advance(context);
+    conn->readable = true;
+    if (server_conn_is_away(conn))
+        loop_rewatch(conn->watch, 0);
+    else
+        server_conn_advance(conn);
+}
+
+// In the next turn, and not inside the call of whoever has signed.
+static void server_conn_wake(void *context)
+{
+    struct server_conn *conn = context;
+
+    loop_rewatch(conn->watch, EPOLLIN | EPOLLOUT);
 }
 
 static void server_conn_timeout(void *context)
 {
     struct server_conn *conn = context;
 
-    if (conn->state != STATE_READ || conn->in_len == 0) {
+    if (conn->state != STATE_READ || !conn->input.work)
         server_conn_free(&conn);
-        return;
-    }
-    server_conn_refuse(conn, 408, FAIL(ERR_TIMEOUT, "request: not complete in time"));
-    server_conn_advance(conn);
+    else
+        server_conn_refuse(conn, 408, FAIL(ERR_TIMEOUT, "request: not complete in time"));
+    if (conn)
+        server_conn_advance(conn);
 }
 
-static bool server_conn_drain(struct server_conn *conn)
+static bool server_conn_sink(struct server_conn *conn)
 {
     uint8_t sink[4096];
-    enum wire_result result;
+    enum wire_result result = WIRE_DONE;
     size_t n;
 
-    do {
+    for (int i = 0; i < DRAIN_READS && result == WIRE_DONE; i++)
         result = wire_read(conn->wire, sink, sizeof(sink), &n);
-    } while (result == WIRE_DONE);
-    return result == WIRE_BLOCKED;
+    return result == WIRE_BLOCKED || result == WIRE_DONE;
+}
+
+// The tunnel's words first, then TLS.
+static bool server_conn_introduce(struct server_conn *conn)
+{
+    struct server_conn_host *host = conn->host;
+    enum server_intro_result result =
+        server_intro_step(conn->wire, &conn->input, &host->pool, conn->source);
+
+    if (result != SERVER_INTRO_DONE)
+        return result == SERVER_INTRO_MORE;
+    conn->state = STATE_READ;
+    conn->secured = host->tls && !wire_secure(conn->wire, host->tls).code;
+    return conn->secured;
 }
 
 static bool server_conn_step(struct server_conn *conn)
 {
+    if (conn->state == STATE_INTRO)
+        return server_conn_introduce(conn);
     if (conn->state == STATE_READ)
         return server_conn_fill(conn);
-    return conn->state == STATE_WRITE ? server_conn_flush(conn) : server_conn_drain(conn);
+    return conn->state == STATE_WRITE ? server_conn_flush(conn) : server_conn_sink(conn);
+}
+
+// What to wait for: after as many steps as one event may take, nothing but the next turn.
+static uint32_t server_conn_wants(const struct server_conn *conn, unsigned steps)
+{
+    if (steps == STEPS_MAX)
+        return EPOLLIN | EPOLLOUT;
+    return server_conn_is_away(conn) ? EPOLLIN : wire_wants(conn->wire);
 }
 
 // Goes as far as it can without waiting, then waits for what is missing, or frees.
 static void server_conn_advance(struct server_conn *conn)
 {
     enum state before;
+    unsigned steps = 0;
     bool alive;
 
+    conn->advancing = true;
     do {
         before = conn->state;
         alive = server_conn_step(conn);
-    } while (alive && conn->state != before && conn->state != STATE_HANDLE);
+    } while (alive && conn->state != before && conn->state != STATE_HANDLE && ++steps < STEPS_MAX);
+    conn->advancing = false;
     if (!alive)
         server_conn_free(&conn);
     else
-        loop_rewatch(conn->watch, conn->state == STATE_HANDLE ? 0 : wire_wants(conn->wire));
+        loop_rewatch(conn->watch, server_conn_wants(conn, steps));
 }
 
-// The first block is every connection's own, further ones come out of what all share.
+// Room for more bytes: the first block is every connection's own, further ones come out of what all
+// share.
 static struct err server_conn_grow(struct server_conn *conn)
 {
-    // Chunks of a few bytes may take several times their content; half is enough for real clients.
-    size_t most = HTTP_HEAD_MAX + 2 * conn->host->options->request_max;
-    size_t cap = conn->in_cap ? conn->in_cap * 2 : FIRST_BYTES;
-    uint8_t *in;
+    struct server_input *input = &conn->input;
+    size_t cap = server_input_wants(input, conn->host->request_max);
 
-    if (conn->in_len < conn->in_cap)
-        return OK;
-    if (cap > most)
-        cap = most;
-    ENSURE(cap > conn->in_cap, ERR_TOO_LARGE, "request: larger than the limit");
-    ENSURE(!conn->in_cap || server_conn_hold(conn, cap - conn->in_cap), ERR_BUSY,
+    ENSURE(server_conn_hold(conn, cap - input->cap), ERR_BUSY,
            "too many large requests at once; try again");
-    in = realloc(conn->in, cap);
-    ENSURE(in, ERR_BUSY, "out of memory; try again");
-    conn->in = in;
-    conn->in_cap = cap;
-    return OK;
+    return server_input_grow(input, cap);
+}
+
+static void server_conn_greet(struct server_conn *conn)
+{
+    const struct tls_peer *peer = wire_peer(conn->wire);
+
+    if (conn->greeted || !peer)
+        return;
+    conn->greeted = true;
+    conn->host->handshakes_full += !peer->resumed;
+    conn->host->handshakes_resumed += peer->resumed;
+}
+
+// Some more bytes of the request. False: the connection is over.
+static bool server_conn_read(struct server_conn *conn)
+{
+    struct server_input *input = &conn->input;
+    enum wire_result result;
+    struct err err = OK;
+    size_t n;
+
+    if (!server_input_open(input, &conn->host->pool))
+        return false;
+    if (input->len == input->cap)
+        err = server_conn_grow(conn);
+    if (err.code) {
+        server_conn_refuse(conn, err.code == ERR_BUSY ? 503 : 413, err);
+        return true;
+    }
+    result = wire_read(conn->wire, input->p + input->len, input->cap - input->len, &n);
+    server_conn_greet(conn);
+    if (n > 0 && input->len == 0)
+        loop_timer_set(conn->timer, deadline_in(conn->host->request_ms));
+    input->len += n;
+    if (input->len == 0)
+        server_input_drop(input, &conn->host->pool);
+    conn->readable = result == WIRE_DONE && wire_has_more(conn->wire);
+    return result == WIRE_DONE || result == WIRE_BLOCKED;
 }
 
 // Reads until a request is complete or nothing more is there. False: the connection is over.
 static bool server_conn_fill(struct server_conn *conn)
 {
-    enum wire_result result = WIRE_DONE;
-    size_t n;
-
-    while (conn->state == STATE_READ && !server_conn_parse(conn) && conn->state == STATE_READ) {
-        struct err err = server_conn_grow(conn);
-
-        if (err.code) {
-            server_conn_refuse(conn, err.code == ERR_BUSY ? 503 : 413, err);
+    while (!server_conn_parse(conn) && conn->state == STATE_READ) {
+        if (!conn->readable)
             return true;
-        }
-        result = wire_read(conn->wire, conn->in + conn->in_len, conn->in_cap - conn->in_len, &n);
-        if (result != WIRE_DONE)
-            return result == WIRE_BLOCKED;
-        if (conn->in_len == 0)
-            loop_timer_set(conn->timer, deadline_in(REQUEST_MS));
-        conn->in_len += n;
+        if (!server_conn_read(conn))
+            return false;
     }
     return true;
-}
-
-static unsigned server_conn_status(struct err err)
-{
-    if (err.code == ERR_TOO_LARGE)
-        return 413;
-    return err.code == ERR_UNSUPPORTED ? 501 : 400;
 }
 
 // RFC 9110 10.1.1: the client may wait for this before it sends the body. A few bytes on an idle
@@ -228,175 +304,103 @@ static void server_conn_continue(struct server_conn *conn)
 {
     size_t n;
 
-    if (!conn->head.expect_continue || conn->continued)
+    if (!server_input_request(&conn->input)->head->expect_continue || conn->continued)
         return;
     conn->continued = true;
     (void)wire_write(conn->wire, BYTES_LIT("HTTP/1.1 100 Continue\r\n\r\n"), &n);
 }
 
-// Finds the body behind the head: *whole is false while it is not all there.
-static struct err server_conn_body(struct server_conn *conn, size_t head_len, bool *whole)
-{
-    size_t most = conn->host->options->request_max;
-    size_t have = conn->in_len - head_len, body_len = 0, used = 0;
-
-    *whole = false;
-    if (conn->head.chunked) {
-        TRY(http_dechunk(conn->in + head_len, have, most, &body_len, &used));
-        *whole = used > 0;
-    } else {
-        ENSURE(conn->head.content_length <= most, ERR_TOO_LARGE, "body: larger than the limit");
-        body_len = used = (size_t)conn->head.content_length;
-        *whole = have >= used;
-        conn->need = head_len + used;
-    }
-    conn->used = head_len + used;
-    conn->body = bytes_of(conn->in + head_len, body_len);
-    return OK;
-}
-
-// The handler's turn when a whole request stands in the buffer.
+// The dispatcher's turn when a whole request stands in the buffer.
 static bool server_conn_parse(struct server_conn *conn)
 {
-    size_t head_len = 0;
-    bool whole = false;
+    struct server_conn_host *host = conn->host;
+    enum server_input_result result;
+    unsigned status;
     struct err err;
 
-    if (conn->in_len == 0 || conn->in_len < conn->need)
-        return false;
-    err = http_parse_request(&conn->head, &head_len, bytes_of(conn->in, conn->in_len));
-    if (!err.code && head_len > 0 && conn->head.target.n > SERVER_TARGET_MAX)
-        err = FAIL(ERR_TOO_LARGE, "target: longer than 1024 bytes");
-    if (!err.code && head_len > 0)
-        err = server_conn_body(conn, head_len, &whole);
-    if (err.code) {
-        server_conn_refuse(conn, server_conn_status(err), err);
-        return false;
-    }
-    if (head_len > 0 && !whole)
+    result = server_input_parse(&conn->input, host->request_max, &status, &err);
+    if (result == SERVER_INPUT_BAD)
+        server_conn_refuse(conn, status, err);
+    if (result == SERVER_INPUT_HEAD)
         server_conn_continue(conn);
-    if (!whole)
+    if (result != SERVER_INPUT_WHOLE)
         return false;
+    server_input_identify(&conn->input, &host->pool);
     conn->state = STATE_HANDLE;
     conn->served = true;
     loop_timer_set(conn->timer, (struct deadline) { INT64_MAX });
-    if (!crew_submit(conn->host->crew, &conn->job))
-        server_conn_refuse(conn, 503, FAIL(ERR_BUSY, "too many requests at once; try again"));
+    host->dispatch(host->server, conn);
     return true;
 }
 
-static size_t server_conn_answer_cap(const struct server_response *response)
+const struct server_request *server_conn_request(const struct server_conn *conn)
 {
-    size_t cap = ANSWER_BYTES + response->body.len + strlen(response->content_type);
-
-    for (size_t i = 0; i < response->fields; i++)
-        cap += response->field[i].name.n + response->field[i].value.n + 4;
-    return cap;
+    must(conn->state == STATE_HANDLE);
+    return server_input_request(&conn->input);
 }
 
-// RFC 9110 6.6.1: a server with a clock says when it answered.
-static void server_conn_write_date(struct wr *wr)
+static const char *server_conn_date(struct server_conn_host *host)
 {
-    time_t now = time(NULL);
-    struct tm tm;
-    char text[32];
+    int64_t now_s = (int64_t)time(NULL);
 
-    (void)strftime(text, sizeof(text), "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
-    http_write_field(wr, "Date", bytes_str(text));
+    if (now_s != host->date_s || host->date[0] == 0)
+        server_answer_date(host->date, now_s);
+    host->date_s = now_s;
+    return host->date;
 }
 
-static void server_conn_write_head(struct server_conn *conn, struct wr *wr,
-                                   const struct server_response *response)
+// Puts the answer into conn->out; without memory there is none and the connection ends.
+static void server_conn_write(struct server_conn *conn, struct server_response *response)
 {
-    http_write_response(wr, response->status);
-    if (response->status != 204)
-        http_write_field(wr, "Content-Type", bytes_str(response->content_type));
-    http_write_fields(wr, response->field, response->fields);
-    server_conn_write_date(wr);
-    if (conn->close_after)
-        http_write_field(wr, "Connection", BYTES_LIT("close"));
-    if (response->status == 204) // RFC 9110 8.6: no Content-Length with it
-        wr_str(wr, "\r\n");
-    else
-        http_write_length(wr, response->body.len);
-}
+    struct server_answer answer = { .date = server_conn_date(conn->host) };
+    struct wr out;
 
-// Builds the answer in conn->out; without memory there is none and the connection ends.
-static void server_conn_answer(struct server_conn *conn, struct server_response *response)
-{
-    struct wr wr;
-    size_t cap;
-
-    if (!response->content_type)
-        response->content_type = "application/json";
-    if (response->body.bad || response->status == 0) {
-        response->status = response->body.bad ? 500 : 204;
-        response->body.len = 0;
+    answer.closes = conn->close_after;
+    if (conn->state == STATE_HANDLE) {
+        answer.id = server_conn_request(conn)->id;
+        answer.has_no_content = bytes_equal_str(server_conn_request(conn)->head->method, "HEAD");
     }
-    cap = server_conn_answer_cap(response);
-    wr = wr_of(malloc(cap), cap);
-    conn->out = wr.p;
-    conn->out_len = conn->out_sent = 0;
-    if (!wr.p)
-        return;
-    server_conn_write_head(conn, &wr, response);
-    if (response->status != 204 && !bytes_equal_str(conn->head.method, "HEAD"))
-        wr_bytes(&wr, bytes_of(response->body.p, response->body.len));
-    conn->out_len = wr_done(&wr).n;
+    server_answer_write(&out, response, &answer);
+    conn->out = out.p;
+    conn->out_sent = 0;
+    conn->out_len = server_conn_hold(conn, wr_done(&out).n) ? wr_done(&out).n : 0;
     if (response->cut > 0 && response->cut < conn->out_len) {
         conn->out_len = response->cut;
         conn->close_after = true;
     }
+    conn->state = STATE_WRITE;
+    conn->since_ms = deadline_now_ms();
+    loop_timer_set(conn->timer, (struct deadline) { conn->since_ms + WRITE_MS });
 }
 
-void server_conn_handle(void *context, uint8_t *response_buffer)
+void server_conn_answer(struct server_conn *conn, struct server_response *response)
 {
-    struct server_conn *conn = context;
-    const struct server_options *options = conn->host->options;
-    struct server_request request = { &conn->head, conn->body, options->context };
-    struct server_response response = { .body = wr_of(response_buffer, options->response_max) };
+    const struct http_head *head = server_conn_request(conn)->head;
 
-    options->handle(&request, &response);
-    conn->close_after = !conn->head.keep_alive || conn->head.minor == 0;
+    conn->close_after = !head->keep_alive || head->minor == 0 || conn->host->draining;
+    server_conn_write(conn, response);
+    if (!conn->advancing)
+        server_conn_advance(conn);
+}
+
+void server_conn_answer_error(struct server_conn *conn, unsigned status, struct err err)
+{
+    uint8_t body[512];
+    struct server_response response = { .body = WR_OF(body) };
+
+    server_answer_error(&response, server_conn_request(conn)->head, status, err);
     server_conn_answer(conn, &response);
 }
 
-void server_conn_resume(void *context)
-{
-    struct server_conn *conn = context;
-
-    if (!server_conn_hold(conn, conn->out_len)) {
-        server_conn_free(&conn);
-        return;
-    }
-    conn->state = STATE_WRITE;
-    conn->since_ms = deadline_now_ms();
-    loop_timer_set(conn->timer, deadline_in(WRITE_MS));
-    server_conn_advance(conn);
-}
-
-// Answers with an error of our own and gives the connection up.
+// Answers what is no request and gives the connection up.
 static void server_conn_refuse(struct server_conn *conn, unsigned status, struct err err)
 {
     uint8_t body[512];
-    struct server_response response = { .status = status, .body = WR_OF(body) };
-    struct jw jw = jw_of(&response.body);
+    struct server_response response = { .body = WR_OF(body) };
 
-    jw_object(&jw);
-    jw_object(jw_key(&jw, "error"));
-    jw_cstring(jw_key(&jw, "code"), err_name(err.code));
-    jw_cstring(jw_key(&jw, "message"), err_text(err));
-    jw_object_end(&jw);
-    jw_object_end(&jw);
-    if (status == 503)
-        response.field[response.fields++] =
-            (struct http_field) { BYTES_LIT("Retry-After"), BYTES_LIT("1") };
+    server_answer_error(&response, NULL, status, err);
     conn->close_after = true;
-    conn->head.method = BYTES_NONE;
-    server_conn_answer(conn, &response);
-    conn->state = STATE_WRITE;
-    conn->since_ms = deadline_now_ms();
-    loop_timer_set(conn->timer, deadline_in(WRITE_MS));
+    server_conn_write(conn, &response);
 }
 
 // The request is answered: its bytes go, those of the next one stay.
@@ -404,24 +408,18 @@ static void server_conn_next(struct server_conn *conn)
 {
     free(conn->out);
     conn->out = NULL;
-    conn->in_len -= conn->used;
-    memmove(conn->in, conn->in + conn->used, conn->in_len);
-    conn->used = conn->need = 0;
     conn->continued = false;
     conn->state = STATE_READ;
     conn->since_ms = deadline_now_ms();
-    conn->host->bytes_left += conn->held;
-    conn->held = 0;
-    if (conn->in_len == 0 && conn->in_cap > FIRST_BYTES) {
-        free(conn->in);
-        conn->in = NULL;
-        conn->in_cap = 0;
-    }
-    if (conn->in_cap > FIRST_BYTES) { // bytes that it had, so that nobody has to go for them
-        conn->held = conn->in_cap - FIRST_BYTES;
+    server_conn_give_back(conn);
+    server_input_next(&conn->input, &conn->host->pool);
+    if (conn->input.cap > SERVER_INPUT_FIRST_BYTES) { // it had these: nobody has to go for them
+        conn->held = conn->input.cap - SERVER_INPUT_FIRST_BYTES;
         conn->host->bytes_left -= conn->held;
     }
-    loop_timer_set(conn->timer, deadline_in(conn->in_len ? REQUEST_MS : IDLE_MS));
+    loop_timer_set(conn->timer,
+                   (struct deadline) { conn->since_ms +
+                                       (conn->input.work ? conn->host->request_ms : IDLE_MS) });
 }
 
 static bool server_conn_flush(struct server_conn *conn)
@@ -436,8 +434,10 @@ static bool server_conn_flush(struct server_conn *conn)
         if (result != WIRE_DONE)
             return result == WIRE_BLOCKED;
         conn->out_sent += n;
+        if (conn->out_sent == conn->out_len)
+            break;
         conn->since_ms = deadline_now_ms();
-        loop_timer_set(conn->timer, deadline_in(WRITE_MS));
+        loop_timer_set(conn->timer, (struct deadline) { conn->since_ms + WRITE_MS });
     }
     if (conn->close_after) {
         wire_finish(conn->wire);
@@ -447,4 +447,38 @@ static bool server_conn_flush(struct server_conn *conn)
         server_conn_next(conn);
     }
     return true;
+}
+
+const struct tls_peer *server_conn_peer(const struct server_conn *conn)
+{
+    return wire_peer(conn->wire);
+}
+
+struct bytes server_conn_source(const struct server_conn *conn)
+{
+    return bytes_str(conn->source);
+}
+
+void server_conn_set_context(struct server_conn *conn, void *context)
+{
+    conn->context = context;
+}
+
+void *server_conn_context(const struct server_conn *conn)
+{
+    return conn->context;
+}
+
+void server_conn_set_trusted(struct server_conn *conn)
+{
+    conn->trusted = true;
+}
+
+void server_conn_drain(struct server_conn *conn)
+{
+    if (conn->state != STATE_READ || conn->input.work)
+        return;
+    wire_finish(conn->wire);
+    conn->state = STATE_DRAIN;
+    loop_timer_set(conn->timer, deadline_in(DRAIN_MS));
 }

@@ -22,7 +22,7 @@
 
 #include <linux/vm_sockets.h>
 
-#define BACKLOG       128
+#define BACKLOG       1024 // a burst of clients, or what the kernel allows
 #define BUSY_SLEEP_MS 5
 
 union addr_socket {
@@ -188,20 +188,26 @@ static int addr_connect_once(int fd, const struct sockaddr *to, socklen_t n, str
     return 0;
 }
 
+static int addr_socket_error(int fd)
+{
+    int error = 0;
+    socklen_t n = sizeof(error);
+
+    return getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &n) == 0 ? error : EIO;
+}
+
 static struct err addr_connect(int *out, const struct sockaddr *to, socklen_t n,
                                struct deadline until)
 {
     AUTO(fd_close) int fd = -1;
     int error = 0;
-    socklen_t error_n = sizeof(error);
 
     TRY(addr_socket_new(&fd, to->sa_family));
     addr_set_options(fd, to->sa_family, until);
     error = addr_connect_once(fd, to, n, until);
     if (error == EINPROGRESS || error == EINTR) {
         TRY(fd_wait(fd, POLLOUT, until));
-        ENSURE(getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &error_n) == 0, ERR_IO,
-               "getsockopt failed");
+        error = addr_socket_error(fd);
     }
     ENSURE(error != ETIMEDOUT && error != EAGAIN, ERR_TIMEOUT, "connection: no answer in time");
     ENSURE(error == 0, ERR_UNREACHABLE, "connection: nobody listens at the address");
@@ -277,6 +283,31 @@ struct err addr_dial(int *fd, const struct addr *addr, struct deadline until)
         return addr_dial_tcp(fd, addr, until);
     TRY(addr_to_socket(&to, &n, addr));
     return addr_connect(fd, &to.any, n, until);
+}
+
+struct err addr_begin(int *out, const struct addr *addr, struct deadline until)
+{
+    AUTO(fd_close) int fd = -1;
+    union addr_socket to;
+    socklen_t n;
+
+    *out = -1;
+    ENSURE(addr->kind != ADDR_TCP, ERR_UNSUPPORTED, "address: expected vsock or a Unix socket");
+    TRY(addr_to_socket(&to, &n, addr));
+    TRY(addr_socket_new(&fd, to.any.sa_family));
+    addr_set_options(fd, to.any.sa_family, until);
+    ENSURE(connect(fd, &to.any, n) == 0 || errno == EINPROGRESS, ERR_UNREACHABLE,
+           "connection: nobody listens at the address");
+    *out = fd;
+    fd = -1;
+    return OK;
+}
+
+struct err addr_begun(int fd)
+{
+    ENSURE(addr_socket_error(fd) == 0, ERR_UNREACHABLE,
+           "connection: nobody listens at the address");
+    return OK;
 }
 
 // Makes room for a Unix socket: removes a socket file that nobody listens on, and nothing else.

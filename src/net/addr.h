@@ -27,6 +27,11 @@ FALLIBLE addr_parse(struct addr *out, const char *text);
 void addr_format(char *out, size_t cap, const struct addr *addr);
 // A connected, non-blocking, close-on-exec socket (TCP_NODELAY set). Names are resolved in turn.
 FALLIBLE addr_dial(int *fd, const struct addr *addr, struct deadline until);
+// The same for vsock and Unix addresses without waiting: the socket becomes writable when the
+// connection is made or has failed, which addr_begun tells. ERR_UNREACHABLE, also when the queue of
+// a Unix socket is full.
+FALLIBLE addr_begin(int *fd, const struct addr *addr, struct deadline until);
+FALLIBLE addr_begun(int fd);
 // A listening, non-blocking, close-on-exec socket. A Unix socket file that nobody listens on is
 // replaced; its mode is 0600. tcp with port 0: the kernel chooses, and *bound says which.
 FALLIBLE addr_listen(int *fd, const struct addr *addr, struct addr *bound);

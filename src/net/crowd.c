@@ -7,7 +7,9 @@ void *crowd_victim(const struct crowd *crowd)
 {
     bool is_flood = crowd->newcomers > crowd->count / 2;
 
-    return crowd->oldest[crowd->oldest[CROWD_KNOWN] && !is_flood ? CROWD_KNOWN : CROWD_NEWCOMER];
+    if (crowd->oldest[CROWD_KNOWN] && !is_flood)
+        return crowd->oldest[CROWD_KNOWN];
+    return crowd->oldest[crowd->oldest[CROWD_NEWCOMER] ? CROWD_NEWCOMER : CROWD_TRUSTED];
 }
 
 void crowd_look(struct crowd *crowd, void *conn, enum crowd_kind kind, int64_t since_ms)

@@ -3,7 +3,8 @@
 // that has waited longest for its peer goes: an attacker's idle connections push out each other
 // before they reach a peer that works. Newcomers, which have not completed one request, may hold
 // half of the places; beyond, the oldest of them goes first, so that a flood of empty connections
-// cannot push out those that are in use. A request that is being answered is never given up.
+// cannot push out those that are in use. Those of peers that are known by name go when there is
+// nobody else. A request that is being answered is never given up.
 #pragma once
 
 #include <stdbool.h>
@@ -13,6 +14,7 @@
 enum crowd_kind {
     CROWD_NEWCOMER, // no complete request yet
     CROWD_KNOWN,    // idle, reading a further request, or does not take its answer
+    CROWD_TRUSTED,  // the same, of a peer that has shown who it is
     CROWD_KINDS,
     CROWD_WORKING // is being answered: stays
 };

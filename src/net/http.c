@@ -276,13 +276,31 @@ static struct err http_parse(struct http_head *out, size_t *head_len, struct byt
     TRY(http_parse_fields(out, rest));
     TRY(http_parse_framing(out));
     http_parse_connection(out);
-    return out->is_response ? OK : http_parse_request_fields(out);
+    return OK;
+}
+
+// What to answer when a request is refused with `code`; `part` is the status for a part that is
+// well formed and not supported.
+static unsigned http_refusal(enum err_code code, unsigned part)
+{
+    if (code == ERR_UNSUPPORTED)
+        return part;
+    return code == ERR_TOO_LARGE ? 431 : 400;
 }
 
 struct err http_parse_request(struct http_head *out, size_t *head_len, struct bytes in)
 {
+    struct err err;
+
     *out = (struct http_head) { .is_response = false };
-    return http_parse(out, head_len, in);
+    err = http_parse(out, head_len, in);
+    if (err.code)
+        out->status = http_refusal(err.code, out->fields == 0 ? 505 : 501);
+    else if (*head_len > 0)
+        err = http_parse_request_fields(out);
+    if (err.code && out->status == 0)
+        out->status = http_refusal(err.code, 417);
+    return err;
 }
 
 struct err http_parse_response(struct http_head *out, size_t *head_len, struct bytes in)
@@ -462,14 +480,17 @@ const char *http_reason(unsigned status)
                     { 409, "Conflict" },
                     { 412, "Precondition Failed" },
                     { 413, "Content Too Large" },
+                    { 414, "URI Too Long" },
                     { 415, "Unsupported Media Type" },
+                    { 417, "Expectation Failed" },
                     { 429, "Too Many Requests" },
                     { 431, "Request Header Fields Too Large" },
                     { 500, "Internal Server Error" },
                     { 501, "Not Implemented" },
                     { 502, "Bad Gateway" },
                     { 503, "Service Unavailable" },
-                    { 504, "Gateway Timeout" } };
+                    { 504, "Gateway Timeout" },
+                    { 505, "HTTP Version Not Supported" } };
 
     for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
         if (reasons[i].status == status)

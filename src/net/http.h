@@ -18,7 +18,7 @@ struct http_field {
 struct http_head {
     bool is_response;
     struct bytes method, target; // requests; target is the path with the query, starts with '/'
-    unsigned status;             // responses
+    unsigned status;             // responses; of a request that is refused: what to answer
     unsigned minor;              // HTTP/1.minor: 0 or 1
     struct http_field field[HTTP_FIELDS_MAX];
     size_t fields;

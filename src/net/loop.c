@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // The event loop over epoll. Duty: tell callbacks about descriptors and deadlines, in one thread.
-// Watches and timers that callbacks give back are only marked, and freed once no event of the
-// running turn can still point at them. Trusts its caller's descriptors; never reads or closes
-// them.
+// A watch that a callback gives back is only marked, and freed once no event of the running turn
+// can still point at it. Adding and giving back cost the same however many there are. Trusts its
+// caller's descriptors; never reads or closes them.
 #include "net/loop.h"
 
 #include "base/fd.h"
@@ -21,7 +21,7 @@
 
 struct loop_watch {
     struct loop *loop;
-    struct loop_watch *next;
+    struct loop_watch *next, **link; // link: what points at this one
     void (*call)(void *context, uint32_t events);
     void *context;
     int fd;
@@ -31,11 +31,10 @@ struct loop_watch {
 
 struct loop_timer {
     struct loop *loop;
-    struct loop_timer *next;
+    struct loop_timer *next, **link;
     void (*call)(void *context);
     void *context;
     int64_t at_ms;
-    bool dead;
 };
 
 struct loop {
@@ -45,14 +44,14 @@ struct loop {
     void *wake_context;
     void (*turn)(void *context);
     void *turn_context;
-    struct loop_watch *watches;
+    struct loop_watch *watches, *dead;
     struct loop_timer *timers;
-    int64_t next_ms; // no timer is due before this
-    bool garbage;    // something in the lists is dead
+    struct loop_timer *cursor; // the next one to look at, while timers fire
+    int64_t next_ms;           // no timer is due before this
 };
 
 static struct err loop_open(struct loop *loop);
-static void loop_sweep(struct loop *loop, bool all);
+static void loop_sweep(struct loop *loop);
 static void loop_fire_timers(struct loop *loop);
 static void loop_dispatch(struct loop *loop);
 
@@ -87,7 +86,11 @@ void loop_free(struct loop **loop)
 {
     if (!*loop)
         return;
-    loop_sweep(*loop, true);
+    while ((*loop)->timers)
+        loop_timer_free(&(struct loop_timer *) { (*loop)->timers });
+    while ((*loop)->watches)
+        loop_unwatch(&(struct loop_watch *) { (*loop)->watches });
+    loop_sweep(*loop);
     fd_close(&(*loop)->epoll_fd);
     fd_close(&(*loop)->wake_fd);
     free(*loop);
@@ -100,7 +103,7 @@ void loop_run(struct loop *loop)
         loop_fire_timers(loop);
         if (loop->turn)
             loop->turn(loop->turn_context);
-        loop_sweep(loop, false);
+        loop_sweep(loop);
         if (!atomic_load(&loop->stopping))
             loop_dispatch(loop);
     }
@@ -178,45 +181,51 @@ static void loop_dispatch(struct loop *loop)
 }
 
 // A timer that has fired waits for loop_timer_set. Callbacks may add timers (at the head of the
-// list) and free any: dead ones stay linked until the sweep.
+// list) and free any, also their own and the one that is next.
 static void loop_fire_timers(struct loop *loop)
 {
     int64_t now = deadline_now_ms();
 
     if (now < loop->next_ms)
         return;
-    loop->next_ms = NEVER;
-    for (struct loop_timer *timer = loop->timers; timer; timer = timer->next) {
-        if (!timer->dead && timer->at_ms <= now) {
+    for (struct loop_timer *timer = loop->timers; timer; timer = loop->cursor) {
+        loop->cursor = timer->next;
+        if (timer->at_ms <= now) {
             timer->at_ms = NEVER;
             timer->call(timer->context);
         }
-        if (!timer->dead && timer->at_ms < loop->next_ms)
+    }
+    loop->next_ms = NEVER;
+    for (const struct loop_timer *timer = loop->timers; timer; timer = timer->next)
+        if (timer->at_ms < loop->next_ms)
             loop->next_ms = timer->at_ms;
-    }
 }
 
-// Frees what is dead, or all, of a list.
-#define SWEEP(type, list, all)        \
-    for (type **at = &(list); *at;) { \
-        type *entry = *at;            \
-                                      \
-        if (!(all) && !entry->dead) { \
-            at = &entry->next;        \
-        } else {                      \
-            *at = entry->next;        \
-            free(entry);              \
-        }                             \
-    }
-
-static void loop_sweep(struct loop *loop, bool all)
+static void loop_sweep(struct loop *loop)
 {
-    if (!all && !loop->garbage)
-        return;
-    SWEEP(struct loop_watch, loop->watches, all)
-    SWEEP(struct loop_timer, loop->timers, all)
-    loop->garbage = false;
+    while (loop->dead) {
+        struct loop_watch *watch = loop->dead;
+
+        loop->dead = watch->next;
+        free(watch);
+    }
 }
+
+// Puts an entry at the head of a list of its kind, and takes it out of whatever list it is in.
+#define LINK(list, entry)                         \
+    do {                                          \
+        (entry)->next = (list);                   \
+        (entry)->link = &(list);                  \
+        if ((entry)->next)                        \
+            (entry)->next->link = &(entry)->next; \
+        (list) = (entry);                         \
+    } while (0)
+#define UNLINK(entry)                            \
+    do {                                         \
+        *(entry)->link = (entry)->next;          \
+        if ((entry)->next)                       \
+            (entry)->next->link = (entry)->link; \
+    } while (0)
 
 struct err loop_watch(struct loop *loop, struct loop_watch **out, int fd, uint32_t events,
                       void (*call)(void *context, uint32_t events), void *context)
@@ -226,7 +235,7 @@ struct err loop_watch(struct loop *loop, struct loop_watch **out, int fd, uint32
 
     *out = NULL;
     ENSURE(watch, ERR_FULL, "loop: out of memory");
-    *watch = (struct loop_watch) { .loop = loop, .next = loop->watches, .call = call };
+    *watch = (struct loop_watch) { .loop = loop, .call = call };
     watch->context = context;
     watch->fd = fd;
     watch->events = events;
@@ -234,7 +243,7 @@ struct err loop_watch(struct loop *loop, struct loop_watch **out, int fd, uint32
         free(watch);
         return FAIL(ERR_IO, "loop: descriptor cannot be watched");
     }
-    loop->watches = watch;
+    LINK(loop->watches, watch);
     *out = watch;
     return OK;
 }
@@ -259,7 +268,9 @@ void loop_unwatch(struct loop_watch **watch)
         return;
     if (dying->events)
         (void)epoll_ctl(dying->loop->epoll_fd, EPOLL_CTL_DEL, dying->fd, NULL);
-    dying->dead = dying->loop->garbage = true;
+    dying->dead = true;
+    UNLINK(dying);
+    LINK(dying->loop->dead, dying);
 }
 
 struct err loop_timer(struct loop *loop, struct loop_timer **out, struct deadline at,
@@ -269,9 +280,9 @@ struct err loop_timer(struct loop *loop, struct loop_timer **out, struct deadlin
 
     *out = timer;
     ENSURE(timer, ERR_FULL, "loop: out of memory");
-    *timer = (struct loop_timer) { .loop = loop, .next = loop->timers, .call = call };
+    *timer = (struct loop_timer) { .loop = loop, .call = call };
     timer->context = context;
-    loop->timers = timer;
+    LINK(loop->timers, timer);
     loop_timer_set(timer, at);
     return OK;
 }
@@ -288,6 +299,10 @@ void loop_timer_free(struct loop_timer **timer)
     struct loop_timer *dying = *timer;
 
     *timer = NULL;
-    if (dying)
-        dying->dead = dying->loop->garbage = true;
+    if (!dying)
+        return;
+    if (dying->loop->cursor == dying)
+        dying->loop->cursor = dying->next;
+    UNLINK(dying);
+    free(dying);
 }

@@ -24,14 +24,13 @@ static void tls_free_ctx(SSL_CTX **ctx)
     *ctx = NULL;
 }
 
-// What clients and servers share. SSL_CTX is what struct tls_context stands for.
-static struct err tls_new(SSL_CTX **out, const SSL_METHOD *method)
+struct err tls_new(struct ssl_ctx_st **out, struct ossl_lib_ctx_st *lib, bool is_server)
 {
     AUTO(tls_free_ctx) SSL_CTX *ctx = NULL;
 
     ENSURE(OPENSSL_init_ssl(OPENSSL_INIT_NO_LOAD_CONFIG, NULL) == 1, ERR_INTERNAL,
            "TLS: libssl does not start");
-    ctx = SSL_CTX_new(method);
+    ctx = SSL_CTX_new_ex(lib, NULL, is_server ? TLS_server_method() : TLS_client_method());
     ENSURE(ctx, ERR_INTERNAL, "TLS: no context");
     SSL_CTX_set_security_level(ctx, SECURITY_LEVEL);
     ENSURE(SSL_CTX_set_min_proto_version(ctx, TLS1_2_VERSION) == 1 &&
@@ -54,7 +53,7 @@ static struct err tls_new(SSL_CTX **out, const SSL_METHOD *method)
 // `host_flags` say which names in a certificate count (X509_check_host); never its subject.
 static struct err tls_new_client(SSL_CTX **out, unsigned host_flags)
 {
-    TRY(tls_new(out, TLS_client_method()));
+    TRY(tls_new(out, NULL, false));
     X509_VERIFY_PARAM_set_hostflags(SSL_CTX_get0_param(*out),
                                     host_flags | X509_CHECK_FLAG_NEVER_CHECK_SUBJECT);
     SSL_CTX_set_verify(*out, SSL_VERIFY_PEER, NULL);
@@ -121,6 +120,25 @@ struct err tls_client_new_system(struct tls_context **out)
     return tls_give(out, &ctx, err);
 }
 
+// In place of libssl's judgement of a chain (SSL_CTX_set_cert_verify_callback).
+static int tls_take_any(X509_STORE_CTX *chain, void *context)
+{
+    (void)context;
+    X509_STORE_CTX_set_error(chain, X509_V_OK);
+    return 1;
+}
+
+// The handshake still proves that the peer has the key of the certificate that it shows.
+struct err tls_client_new_unjudged(struct tls_context **out)
+{
+    AUTO(tls_free_ctx) SSL_CTX *ctx = NULL;
+    struct err err = tls_new_client(&ctx, X509_CHECK_FLAG_NO_WILDCARDS);
+
+    if (!err.code)
+        SSL_CTX_set_cert_verify_callback(ctx, tls_take_any, NULL);
+    return tls_give(out, &ctx, err);
+}
+
 static struct err tls_load_identity(SSL_CTX *ctx, const char *chain_path, const char *key_path)
 {
     bool is_loaded, is_mismatch;
@@ -141,7 +159,7 @@ static struct err tls_load_identity(SSL_CTX *ctx, const char *chain_path, const 
 struct err tls_server_new(struct tls_context **out, const char *chain_path, const char *key_path)
 {
     AUTO(tls_free_ctx) SSL_CTX *ctx = NULL;
-    struct err err = tls_new(&ctx, TLS_server_method());
+    struct err err = tls_new(&ctx, NULL, true);
 
     if (!err.code) {
         // Without tickets no key of the process outlives a connection and forward secrecy is whole.

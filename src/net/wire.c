@@ -7,10 +7,13 @@
 #include "net/wire.h"
 
 #include "base/fd.h"
+#include "crypto/openssl/sha2.h"
 
+#include <arpa/inet.h>
 #include <errno.h>
 #include <openssl/err.h>
 #include <openssl/ssl.h>
+#include <openssl/x509.h>
 #include <openssl/x509_vfy.h>
 #include <poll.h>
 #include <stdlib.h>
@@ -25,9 +28,21 @@ struct wire {
     SSL *ssl;           // NULL: plain
     BIO_METHOD *method; // of the BIO under ssl
     bool broken;        // no close_notify after a failure
+    bool more;          // the last recv filled its buffer
+    bool signs;         // a server's handshake that may have to wait for its key's owner
+    bool waiting;       // it does, or for a fibre
+    bool has_waited;
+    bool has_peer;
     uint32_t wants;
     struct deadline until;
+    void (*wake)(void *context); // when it need not wait any more
+    void *wake_context;
+    struct wire *next; // in wire_starved
+    struct tls_peer peer;
 };
+
+// Handshakes that found no fibre, in the order in which they came. Each thread has its fibres.
+static _Thread_local struct wire *wire_starved;
 
 static bool wire_is_blocked(ssize_t moved)
 {
@@ -50,7 +65,7 @@ static int wire_bio_write(BIO *bio, const char *data, size_t n, size_t *done)
 
 static int wire_bio_read(BIO *bio, char *out, size_t cap, size_t *n)
 {
-    const struct wire *wire = BIO_get_data(bio);
+    struct wire *wire = BIO_get_data(bio);
     ssize_t got;
 
     BIO_clear_retry_flags(bio);
@@ -58,6 +73,7 @@ static int wire_bio_read(BIO *bio, char *out, size_t cap, size_t *n)
     if (deadline_left_ms(wire->until) == 0)
         return 0;
     got = recv(wire->fd, out, cap, MSG_DONTWAIT);
+    wire->more = got > 0 && (size_t)got == cap;
     if (wire_is_blocked(got))
         BIO_set_retry_read(bio);
     *n = got > 0 ? (size_t)got : 0;
@@ -92,6 +108,70 @@ static struct err wire_start_tls(struct wire *wire, struct tls_context *tls)
     return OK;
 }
 
+static void wire_wake(struct wire *wire)
+{
+    wire->waiting = false;
+    wire->wants = EPOLLIN;
+    if (wire->wake)
+        wire->wake(wire->wake_context);
+}
+
+static int wire_signed(SSL *ssl, void *context)
+{
+    (void)ssl;
+    wire_wake(context);
+    return 1;
+}
+
+// For contexts of net/tls_server.h.
+static struct err wire_start_signing(struct wire *wire)
+{
+    wire->signs = SSL_get_mode(wire->ssl) & SSL_MODE_ASYNC;
+    if (!wire->signs)
+        return OK;
+    tls_key_enter_thread();
+    ENSURE(SSL_set_async_callback(wire->ssl, wire_signed) == 1 &&
+               SSL_set_async_callback_arg(wire->ssl, wire) == 1,
+           ERR_INTERNAL, "TLS: no way to wait");
+    return OK;
+}
+
+static void wire_starve(struct wire *wire)
+{
+    struct wire **at = &wire_starved;
+
+    while (*at)
+        at = &(*at)->next;
+    *at = wire;
+}
+
+// A fibre has become free: for the one that waits longest.
+static void wire_feed(void)
+{
+    struct wire *first = wire_starved;
+
+    if (!first)
+        return;
+    wire_starved = first->next;
+    first->next = NULL;
+    wire_wake(first);
+}
+
+static void wire_leave(struct wire *wire)
+{
+    for (struct wire **at = &wire_starved; *at; at = &(*at)->next)
+        if (*at == wire) {
+            *at = wire->next;
+            return;
+        }
+}
+
+void wire_set_wake(struct wire *wire, void (*call)(void *context), void *context)
+{
+    wire->wake = call;
+    wire->wake_context = context;
+}
+
 struct err wire_new(struct wire **out, int fd, struct tls_context *tls)
 {
     struct wire *wire = calloc(1, sizeof(*wire));
@@ -105,10 +185,24 @@ struct err wire_new(struct wire **out, int fd, struct tls_context *tls)
     *wire = (struct wire) { .fd = fd, .wants = EPOLLIN, .until.at_ms = INT64_MAX };
     err = fd_set_nonblock(fd);
     if (!err.code && tls)
-        err = wire_start_tls(wire, tls);
+        err = wire_secure(wire, tls);
     if (err.code)
         wire_free(out);
     return err;
+}
+
+struct err wire_secure(struct wire *wire, struct tls_context *tls)
+{
+    TRY(wire_start_tls(wire, tls));
+    return wire_start_signing(wire);
+}
+
+// RFC 6066 3: a server is named in the handshake by its name, never by an address.
+static bool wire_is_address(const char *host)
+{
+    struct in_addr ipv4;
+
+    return host[0] == '[' || inet_pton(AF_INET, host, &ipv4) == 1;
 }
 
 // libssl takes an empty host for "any" and a leading dot for "any below": both are refused here.
@@ -118,7 +212,7 @@ static struct err wire_expect(struct wire *wire, const char *host, uint64_t now_
 
     ENSURE(host[0] != 0 && host[0] != '.', ERR_MALFORMED, "TLS: host name is missing");
     ENSURE(X509_VERIFY_PARAM_set1_host(param, host, strlen(host)) == 1 &&
-               SSL_set_tlsext_host_name(wire->ssl, host) == 1,
+               (wire_is_address(host) || SSL_set_tlsext_host_name(wire->ssl, host) == 1),
            ERR_MALFORMED, "TLS: host name not accepted");
     if (now_s != 0)
         X509_VERIFY_PARAM_set_time(param, (time_t)now_s);
@@ -139,9 +233,9 @@ struct err wire_new_client(struct wire **out, int fd, const struct wire_peer *pe
 
 static enum wire_result wire_judge_plain(struct wire *wire, ssize_t moved, uint32_t direction)
 {
+    wire->wants = moved > 0 ? EPOLLIN : direction;
     if (moved > 0)
         return WIRE_DONE;
-    wire->wants = direction;
     if (moved == 0)
         return WIRE_END;
     return wire_is_blocked(moved) ? WIRE_BLOCKED : WIRE_CLOSED;
@@ -152,12 +246,20 @@ static enum wire_result wire_judge_tls(struct wire *wire, int result)
     int error = result == 1 ? SSL_ERROR_NONE : SSL_get_error(wire->ssl, result);
 
     ERR_clear_error();
+    wire->wants = EPOLLIN;
     if (error == SSL_ERROR_NONE)
         return WIRE_DONE;
     if (error == SSL_ERROR_ZERO_RETURN)
         return WIRE_END;
     if (error == SSL_ERROR_WANT_READ || error == SSL_ERROR_WANT_WRITE) {
-        wire->wants = error == SSL_ERROR_WANT_READ ? EPOLLIN : EPOLLOUT;
+        wire->wants = error == SSL_ERROR_WANT_WRITE ? EPOLLOUT : EPOLLIN;
+        return WIRE_BLOCKED;
+    }
+    if (error == SSL_ERROR_WANT_ASYNC || error == SSL_ERROR_WANT_ASYNC_JOB) {
+        wire->waiting = wire->has_waited = true;
+        wire->wants = 0;
+        if (error == SSL_ERROR_WANT_ASYNC_JOB)
+            wire_starve(wire);
         return WIRE_BLOCKED;
     }
     wire->broken = true;
@@ -183,6 +285,41 @@ struct err wire_verdict(const struct wire *wire)
     return OK;
 }
 
+struct err wire_peer_spki(const struct wire *wire, uint8_t out[static 32])
+{
+    bool is_proved = wire->ssl && SSL_is_init_finished(wire->ssl);
+    const X509 *leaf = is_proved ? SSL_get0_peer_certificate(wire->ssl) : NULL;
+    uint8_t *der = NULL;
+    int n = leaf ? i2d_X509_PUBKEY(X509_get_X509_PUBKEY(leaf), &der) : 0;
+
+    if (n > 0)
+        sha2_256(out, bytes_of(der, (size_t)n));
+    OPENSSL_free(der);
+    ERR_clear_error();
+    ENSURE(n > 0, ERR_NOT_FOUND, "TLS: the peer has shown no certificate");
+    return OK;
+}
+
+enum wire_result wire_peek(struct wire *wire, uint8_t *out)
+{
+    return wire_judge_plain(wire, recv(wire->fd, out, 1, MSG_DONTWAIT | MSG_PEEK), EPOLLIN);
+}
+
+// After the signature libssl need not be able to wait any more. So a client's certificate is read
+// on this thread's own stack: a fibre's is small.
+static void wire_look(struct wire *wire)
+{
+    bool is_over = SSL_is_init_finished(wire->ssl) || wire->broken;
+
+    if (is_over || wire->has_waited) {
+        (void)SSL_clear_mode(wire->ssl, SSL_MODE_ASYNC);
+        wire_feed();
+    }
+    wire->signs = !is_over;
+    if (is_over && !wire->broken)
+        wire->has_peer = tls_server_identify(&wire->peer, wire->ssl);
+}
+
 enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *n)
 {
     enum wire_result result;
@@ -191,13 +328,28 @@ enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *
     *n = 0;
     if (!wire->ssl) {
         got = recv(wire->fd, out, cap, MSG_DONTWAIT);
+        wire->more = got > 0 && (size_t)got == cap;
         *n = got > 0 ? (size_t)got : 0;
         return wire_judge_plain(wire, got, EPOLLIN);
     }
+    if (wire->waiting)
+        return WIRE_BLOCKED;
     ERR_clear_error();
     result = wire_judge_tls(wire, SSL_read_ex(wire->ssl, out, cap, n));
     *n = result == WIRE_DONE ? *n : 0;
+    if (wire->signs && !wire->waiting)
+        wire_look(wire);
     return result;
+}
+
+bool wire_has_more(const struct wire *wire)
+{
+    return wire->more || (wire->ssl && SSL_has_pending(wire->ssl));
+}
+
+const struct tls_peer *wire_peer(const struct wire *wire)
+{
+    return wire->has_peer ? &wire->peer : NULL;
 }
 
 enum wire_result wire_write(struct wire *wire, struct bytes b, size_t *n)
@@ -266,10 +418,25 @@ void wire_finish(struct wire *wire)
     (void)shutdown(wire->fd, SHUT_WR);
 }
 
+// A fibre that waits has to come to its end: it goes on without a signature, and the handshake
+// fails.
+static void wire_abandon(struct wire *wire)
+{
+    wire->wake = NULL;
+    if (!wire->waiting)
+        return;
+    wire_leave(wire);
+    if (SSL_waiting_for_async(wire->ssl))
+        (void)SSL_do_handshake(wire->ssl);
+    wire->broken = true;
+    wire_feed();
+}
+
 void wire_free(struct wire **wire)
 {
     if (!*wire)
         return;
+    wire_abandon(*wire);
     wire_say_goodbye(*wire);
     SSL_free((*wire)->ssl);
     BIO_meth_free((*wire)->method);

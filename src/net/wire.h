@@ -6,7 +6,7 @@
 #include "base/bytes.h"
 #include "base/deadline.h"
 #include "base/err.h"
-#include "net/tls.h"
+#include "net/tls_server.h"
 
 enum wire_result {
     WIRE_DONE,    // some bytes were moved
@@ -28,19 +28,35 @@ struct wire_peer {
 // Takes over `fd` (also on failure) and makes it non-blocking. `tls` is a server's context, or NULL
 // for a plain connection of either side. The handshake happens inside the first reads.
 FALLIBLE wire_new(struct wire **out, int fd, struct tls_context *tls);
+// Makes a plain connection one of a TLS server, from the next byte on.
+FALLIBLE wire_secure(struct wire *wire, struct tls_context *tls);
+// The next byte of a plain connection, which stays there.
+enum wire_result wire_peek(struct wire *wire, uint8_t *out);
 // The same as a TLS client; wire_handshake until it is done.
 FALLIBLE wire_new_client(struct wire **out, int fd, const struct wire_peer *peer);
 enum wire_result wire_handshake(struct wire *wire);
 // Why a client's handshake failed, when it was the certificate: ERR_UNTRUSTED or ERR_EXPIRED.
 FALLIBLE wire_verdict(const struct wire *wire);
+// SHA-256 of the SubjectPublicKeyInfo (DER, RFC 5280 4.1.2.7) in the certificate whose key the peer
+// has proved to have in this connection's handshake. ERR_NOT_FOUND before that, or when it showed
+// none.
+FALLIBLE wire_peer_spki(const struct wire *wire, uint8_t out[static 32]);
 // At most cap bytes; *n is what came, 0 unless it is WIRE_DONE.
 enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *n);
+// After a wire_read that is done: false when it took all that was there, so that another one would
+// only find that out.
+bool wire_has_more(const struct wire *wire);
+// Whom TLS has shown to be the peer of a server's connection; NULL for others.
+const struct tls_peer *wire_peer(const struct wire *wire);
 // *n is what the connection took. Never raises SIGPIPE.
 enum wire_result wire_write(struct wire *wire, struct bytes b, size_t *n);
 // Past this, libssl finds nothing to read: a peer that never pauses could keep it for ever.
 void wire_set_until(struct wire *wire, struct deadline until);
-// EPOLLIN or EPOLLOUT: what the last blocked call waits for.
+// EPOLLIN or EPOLLOUT: what the last blocked call waits for; 0: for the owner of the server's key,
+// and wire_set_wake's function is called when there is reason to read again. Nothing may be read or
+// written from within it.
 uint32_t wire_wants(const struct wire *wire);
+void wire_set_wake(struct wire *wire, void (*call)(void *context), void *context);
 int wire_fd(const struct wire *wire);
 // True when the peer has closed or sent something unasked: an idle connection not to be reused.
 bool wire_is_stale(struct wire *wire);

@@ -33,6 +33,10 @@ static struct err conf_set_relay(struct conf *conf, size_t offset, const char *v
 static struct err conf_set_connections(struct conf *conf, size_t offset, const char *value);
 static struct err conf_set_level(struct conf *conf, size_t offset, const char *value);
 static struct err conf_set_metrics(struct conf *conf, size_t offset, const char *value);
+static struct err conf_set_tunnel_listen(struct conf *conf, size_t offset, const char *value);
+static struct err conf_set_tunnel(struct conf *conf, size_t offset, const char *value);
+static struct err conf_set_source(struct conf *conf, size_t offset, const char *value);
+static struct err conf_set_drain(struct conf *conf, size_t offset, const char *value);
 
 #define CONF_AT(member) offsetof(struct conf, member)
 
@@ -60,6 +64,17 @@ static const struct conf_key conf_keys[] = {
     { "connections", conf_set_connections, CONF_AT(connections), "4096", false,
       "how many REST connections at once, 16 to 4096; for a further one, the one that has waited "
       "longest for its client is closed" },
+    { "tunnel_listen", conf_set_tunnel_listen, CONF_AT(tunnel_listen), "", false,
+      "where clients of the data plane connect: tcp://ADDRESS:PORT, or unix:///PATH" },
+    { "tunnel", conf_set_tunnel, CONF_AT(tunnel), "", false,
+      "data plane of the enclave: vsock://CID:9000 (unix:///PATH for the emulator)" },
+    { "tunnel_connections", conf_set_connections, CONF_AT(tunnel_connections), "4096", false,
+      "how many clients at once, 16 to 4096; for a further one, the one that has waited longest is "
+      "closed" },
+    { "tunnel_source", conf_set_source, CONF_AT(tunnel_adds_source), "header", false,
+      "header or none: whether the client's address is told to the enclave in a PROXY header" },
+    { "tunnel_drain", conf_set_drain, CONF_AT(tunnel_drain_s), "10", false,
+      "how many seconds clients have at the end for requests under way, 0 to 300" },
     { "log_level", conf_set_level, CONF_AT(log_level), "info", false,
       "debug, info, warn or error" },
     { "metrics", conf_set_metrics, CONF_AT(metrics_open), "token", false,
@@ -96,6 +111,9 @@ static struct err conf_fill(struct conf *out, const bool seen[static CONF_KEYS],
         if (key->fallback[0])
             TRY(key->set(out, key->offset, key->fallback));
     }
+    (void)bytes_to_str(BYTES_LIT("tunnel"), problem->key, sizeof(problem->key));
+    ENSURE(!out->tunnel_listen.kind == !out->tunnel.kind, ERR_MALFORMED,
+           "expected tunnel_listen and tunnel together");
     return OK;
 }
 
@@ -247,15 +265,56 @@ static struct err conf_set_relay(struct conf *conf, size_t offset, const char *v
     return OK;
 }
 
-static struct err conf_set_connections(struct conf *conf, size_t offset, const char *value)
+// False unless the text is a decimal number of this range.
+static bool conf_number(unsigned *out, const char *value, unsigned least, unsigned most)
 {
     struct u256 wide = { 0 };
     uint64_t n = 0;
 
-    ENSURE(!u256_parse_decimal(&wide, bytes_str(value)).code && !u256_to_u64(&n, wide).code &&
-               n >= 16 && n <= 4096,
-           ERR_MALFORMED, "expected a number from 16 to 4096");
-    *(unsigned *)conf_field(conf, offset) = (unsigned)n;
+    if (u256_parse_decimal(&wide, bytes_str(value)).code || u256_to_u64(&n, wide).code ||
+        n < least || n > most)
+        return false;
+    *out = (unsigned)n;
+    return true;
+}
+
+static struct err conf_set_connections(struct conf *conf, size_t offset, const char *value)
+{
+    ENSURE(conf_number(conf_field(conf, offset), value, 16, 4096), ERR_MALFORMED,
+           "expected a number from 16 to 4096");
+    return OK;
+}
+
+static struct err conf_set_drain(struct conf *conf, size_t offset, const char *value)
+{
+    ENSURE(conf_number(conf_field(conf, offset), value, 0, 300), ERR_MALFORMED,
+           "expected a number from 0 to 300");
+    return OK;
+}
+
+static struct err conf_set_tunnel_listen(struct conf *conf, size_t offset, const char *value)
+{
+    TRY(conf_set_addr(conf, offset, value));
+    ENSURE(conf->tunnel_listen.kind != ADDR_VSOCK, ERR_MALFORMED,
+           "expected tcp://ADDRESS:PORT or unix:///PATH");
+    return OK;
+}
+
+// No name is resolved while clients wait, and what is behind TCP is no enclave of this machine.
+static struct err conf_set_tunnel(struct conf *conf, size_t offset, const char *value)
+{
+    TRY(conf_set_addr(conf, offset, value));
+    ENSURE(conf->tunnel.kind != ADDR_TCP, ERR_MALFORMED,
+           "expected vsock://CID:PORT or unix:///PATH");
+    return OK;
+}
+
+static struct err conf_set_source(struct conf *conf, size_t offset, const char *value)
+{
+    bool *adds = conf_field(conf, offset);
+
+    *adds = strcmp(value, "header") == 0;
+    ENSURE(*adds || strcmp(value, "none") == 0, ERR_MALFORMED, "expected header or none");
     return OK;
 }
 
@@ -293,10 +352,10 @@ void conf_print_keys(FILE *out)
     for (size_t i = 0; i < CONF_KEYS; i++) {
         const struct conf_key *key = &conf_keys[i];
 
-        (void)fprintf(out, "%-14s %s\n", key->name, key->help);
+        (void)fprintf(out, "%-18s %s\n", key->name, key->help);
         if (!key->fallback)
-            (void)fprintf(out, "%-14s (must be given)\n", "");
+            (void)fprintf(out, "%-18s (must be given)\n", "");
         else if (key->fallback[0])
-            (void)fprintf(out, "%-14s (default: %s)\n", "", key->fallback);
+            (void)fprintf(out, "%-18s (default: %s)\n", "", key->fallback);
     }
 }

@@ -28,8 +28,12 @@ struct conf {
     char relay_listen[CONF_TEXT]; // empty: no relay
     struct conf_relay relay[CONFIG_HOSTS];
     size_t relays;
-    char node[CONF_TEXT]; // empty: no send-transaction
-    unsigned connections; // of REST at once
+    char node[CONF_TEXT];              // empty: no send-transaction
+    unsigned connections;              // of REST at once
+    struct addr tunnel_listen, tunnel; // kind 0, both: no tunnel
+    unsigned tunnel_connections;
+    unsigned tunnel_drain_s;
+    bool tunnel_adds_source; // a PROXY header with the client's address
     enum log_level log_level;
     bool metrics_open; // `GET /metrics` without the token
 };

@@ -12,6 +12,7 @@
 #include "parent/rest.h"
 #include "parent/supervise.h"
 #include "parent/token.h"
+#include "parent/tunnel.h"
 
 #include <stdlib.h>
 #include <sys/resource.h>
@@ -29,6 +30,7 @@ struct daemon {
     struct store *store;
     struct enclave_link *link;
     struct relay *relay;
+    struct tunnel *tunnel;
     struct supervise *supervise;
     struct broadcast *broadcast;
     struct reaper *reaper;
@@ -49,6 +51,27 @@ static struct err daemon_start_relay(struct daemon *d)
     return relay_start(&d->relay, entry, entries);
 }
 
+static struct err daemon_start_tunnel(struct daemon *d)
+{
+    struct addr bound;
+    size_t connections;
+    char text[300];
+
+    if (!d->conf.tunnel.kind)
+        return OK;
+    TRY(tunnel_start(&d->tunnel,
+                     &(struct tunnel_options) { .listen = d->conf.tunnel_listen,
+                                                .target = d->conf.tunnel,
+                                                .connections = d->conf.tunnel_connections,
+                                                .adds_source = d->conf.tunnel_adds_source,
+                                                .first_ms = TUNNEL_FIRST_MS,
+                                                .idle_ms = TUNNEL_IDLE_MS }));
+    tunnel_look(d->tunnel, &bound, &connections);
+    addr_format(text, sizeof(text), &bound);
+    log_event(LOG_INFO, "tunnel", "listening", "address", text);
+    return OK;
+}
+
 // Before anything is asked of the enclave, so that a daemon that cannot serve changes nothing.
 static struct err daemon_listen(struct daemon *d)
 {
@@ -66,6 +89,7 @@ static struct err daemon_start_parts(struct daemon *d)
     TRY(store_open(&d->store, d->conf.store));
     TRY(daemon_listen(d));
     TRY(daemon_start_relay(d));
+    TRY(daemon_start_tunnel(d));
     TRY(enclave_link_new(&d->link, &d->conf.enclave));
     TRY(supervise_start(&d->supervise, &(struct supervise_options) { .link = d->link,
                                                                      .store = d->store,
@@ -84,10 +108,11 @@ static struct err daemon_start_parts(struct daemon *d)
 
 // Raises the soft limit of descriptors as far as it goes. Fewer connections are better than a
 // relay that finds no descriptor.
-static unsigned daemon_connections(unsigned wanted)
+static void daemon_fit_files(struct conf *conf)
 {
     struct rlimit files = { 0 };
-    rlim_t need = wanted + DAEMON_OTHER_FILES;
+    rlim_t wanted = conf->connections + (conf->tunnel.kind ? 2 * conf->tunnel_connections : 0);
+    rlim_t need = wanted + DAEMON_OTHER_FILES, have;
 
     must(getrlimit(RLIMIT_NOFILE, &files) == 0);
     if (files.rlim_cur < need) {
@@ -96,17 +121,18 @@ static unsigned daemon_connections(unsigned wanted)
         must(getrlimit(RLIMIT_NOFILE, &files) == 0);
     }
     if (files.rlim_cur >= need)
-        return wanted;
-    log_event(LOG_WARN, "rest", "fewer_connections", "reason", "limit of open files");
-    return files.rlim_cur > 2U * DAEMON_OTHER_FILES ? (unsigned)files.rlim_cur - DAEMON_OTHER_FILES
-                                                    : (unsigned)files.rlim_cur / 2 + 1;
+        return;
+    log_event(LOG_WARN, "daemon", "fewer_connections", "reason", "limit of open files");
+    have = files.rlim_cur > 2U * DAEMON_OTHER_FILES ? files.rlim_cur - DAEMON_OTHER_FILES
+                                                    : files.rlim_cur / 2;
+    conf->connections = (unsigned)(conf->connections * have / wanted) + 1;
+    conf->tunnel_connections = (unsigned)(conf->tunnel_connections * have / wanted) + 1;
 }
 
 static struct err daemon_start_rest(struct daemon *d, const char *version)
 {
     const struct server_options options = { .workers = DAEMON_WORKERS,
-                                            .connections_max =
-                                                daemon_connections(d->conf.connections),
+                                            .connections_max = d->conf.connections,
                                             .queue_max = DAEMON_QUEUE,
                                             .request_max = REST_REQUEST_MAX,
                                             .response_max = REST_RESPONSE_MAX,
@@ -119,6 +145,7 @@ static struct err daemon_start_rest(struct daemon *d, const char *version)
                               .link = d->link,
                               .supervise = d->supervise,
                               .broadcast = d->broadcast,
+                              .tunnel = d->tunnel,
                               .config = &d->config,
                               .version = version,
                               .token = bytes_of(d->token.b, d->token.n),
@@ -138,6 +165,7 @@ struct err daemon_start(struct daemon **out, const struct conf *conf, const char
     ENSURE(d, ERR_FULL, "no memory");
     d->conf = *conf;
     d->listen_fd = -1;
+    daemon_fit_files(&d->conf);
     TRY(daemon_start_parts(d));
     TRY(daemon_start_rest(d, version));
     *out = d;
@@ -151,6 +179,7 @@ void daemon_stop(struct daemon **daemon)
 
     if (!d)
         return;
+    tunnel_stop(&d->tunnel, (int)d->conf.tunnel_drain_s * 1000);
     if (d->server)
         server_stop(&d->server);
     fd_close(&d->listen_fd);

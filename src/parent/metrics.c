@@ -81,6 +81,18 @@ static const struct {
     [METRICS_RELAY_FROM_ENCLAVE] = { "cloister_relay_bytes_total", "direction=\"from_enclave\"",
                                      "Bytes relayed for the enclave." },
     [METRICS_RELAY_TO_ENCLAVE] = { "cloister_relay_bytes_total", "direction=\"to_enclave\"", NULL },
+    [METRICS_TUNNEL_ACCEPTED] = { "cloister_tunnel_connections_total", "result=\"accepted\"",
+                                  "Connections of clients to the data plane." },
+    [METRICS_TUNNEL_CLOSED] = { "cloister_tunnel_connections_total", "result=\"closed\"", NULL },
+    [METRICS_TUNNEL_UNREACHABLE] = { "cloister_tunnel_connections_total", "result=\"unreachable\"",
+                                     NULL },
+    [METRICS_TUNNEL_TIMED_OUT] = { "cloister_tunnel_connections_total", "result=\"timed_out\"",
+                                   NULL },
+    [METRICS_TUNNEL_EVICTED] = { "cloister_tunnel_connections_total", "result=\"evicted\"", NULL },
+    [METRICS_TUNNEL_TO_ENCLAVE] = { "cloister_tunnel_bytes_total", "direction=\"to_enclave\"",
+                                    "Bytes of clients of the data plane, as they came (TLS)." },
+    [METRICS_TUNNEL_FROM_ENCLAVE] = { "cloister_tunnel_bytes_total", "direction=\"from_enclave\"",
+                                      NULL },
     [METRICS_SENDS_STORED] = { "cloister_sends_total", "status=\"stored\"",
                                "Transactions that reached this status." },
     [METRICS_SENDS_SENT] = { "cloister_sends_total", "status=\"sent\"", NULL },
@@ -371,6 +383,8 @@ static void metrics_gauges(struct wr *wr, const struct metrics_now *now)
     metrics_gauge(wr, "cloister_store_bytes", "Size of the store.", now->store_bytes);
     metrics_gauge(wr, "cloister_relay_connections_open", "Relayed connections that are open.",
                   metrics_count[METRICS_RELAY_OPENED] - metrics_count[METRICS_RELAY_CLOSED]);
+    metrics_gauge(wr, "cloister_tunnel_connections_open", "Connections of clients that are open.",
+                  now->tunnel_connections);
 }
 
 void metrics_write(struct wr *wr, const struct metrics_now *now)

@@ -14,7 +14,14 @@ enum metrics_counter {
     METRICS_RELAY_UNREACHABLE,  // the host could not be dialled
     METRICS_RELAY_FROM_ENCLAVE, // bytes
     METRICS_RELAY_TO_ENCLAVE,   // bytes
-    METRICS_SENDS_STORED,       // the next five in the order of enum store_send_status
+    METRICS_TUNNEL_ACCEPTED,
+    METRICS_TUNNEL_CLOSED,      // this and the next three: how each of them ended
+    METRICS_TUNNEL_UNREACHABLE, // the enclave could not be dialled
+    METRICS_TUNNEL_TIMED_OUT,
+    METRICS_TUNNEL_EVICTED,      // too many at once
+    METRICS_TUNNEL_TO_ENCLAVE,   // bytes
+    METRICS_TUNNEL_FROM_ENCLAVE, // bytes
+    METRICS_SENDS_STORED,        // the next five in the order of enum store_send_status
     METRICS_SENDS_SENT,
     METRICS_SENDS_MINED,
     METRICS_SENDS_FAILED,
@@ -30,6 +37,7 @@ struct metrics_now {
     uint64_t expires_ms; // credentials; 0: none
     uint64_t store_bytes;
     uint64_t manifest_serial; // 0: none
+    size_t tunnel_connections;
 };
 
 // Monotonic nanoseconds, for the times below.

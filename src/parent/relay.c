@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // The allow-list: which address leads where. For each entry one listening socket in the loop and
 // one thread that dials (name resolution waits; a dead target must not hold up the others); the
-// bytes are moved by relay_pair.c in the loop thread. The peer cannot choose the target: there is
+// bytes are moved by pairs.c in the loop thread. The peer cannot choose the target: there is
 // no request to parse. Bounded: connections, and those waiting to be dialled; beyond, the one that
 // has waited longest is closed.
 #include "parent/relay.h"
@@ -11,7 +11,7 @@
 #include "net/loop.h"
 #include "parent/log.h"
 #include "parent/metrics.h"
-#include "parent/relay_pair.h"
+#include "parent/pairs.h"
 
 #include <errno.h>
 #include <pthread.h>
@@ -25,6 +25,7 @@
 #define RELAY_WAITING_MAX 16U
 #define RELAY_PAIRS_MAX   128U
 #define RELAY_DIAL_MS     10000
+#define RELAY_IDLE_MS     300000
 
 struct relay_gate { // one entry
     struct relay *relay;
@@ -52,7 +53,7 @@ struct relay {
     struct relay_ready ready[RELAY_PAIRS_MAX]; // dialled, for the loop; under lock
     unsigned readies;
     unsigned open; // accepted and not closed; under lock
-    struct relay_pair *pairs;
+    struct pairs *pairs;
     struct relay_gate gate[CONFIG_HOSTS];
     size_t gates;
 };
@@ -61,7 +62,8 @@ static struct err relay_set_up(struct relay *relay, const struct relay_entry *en
                                size_t entries);
 static void relay_accept(void *context, uint32_t events);
 static void relay_adopt(void *context);
-static void relay_count_closed(void *context);
+static void relay_count_closed(struct relay *relay);
+static void relay_ended(void *context, enum pairs_end ended);
 static void *relay_dial(void *context);
 static void *relay_run(void *context);
 
@@ -132,6 +134,13 @@ static struct err relay_open_gate(struct relay *relay, const struct relay_entry 
 static struct err relay_set_up(struct relay *relay, const struct relay_entry *entry, size_t entries)
 {
     TRY(loop_new(&relay->loop));
+    TRY(pairs_new(&relay->pairs, relay->loop,
+                  &(struct pairs_options) { .first_ms = RELAY_IDLE_MS,
+                                            .idle_ms = RELAY_IDLE_MS,
+                                            .to_called = METRICS_RELAY_FROM_ENCLAVE,
+                                            .to_caller = METRICS_RELAY_TO_ENCLAVE,
+                                            .ended = relay_ended,
+                                            .context = relay }));
     loop_set_wake(relay->loop, relay_adopt, relay);
     for (size_t i = 0; i < entries; i++)
         TRY(relay_open_gate(relay, &entry[i]));
@@ -177,8 +186,7 @@ void relay_stop(struct relay **relay)
         fd_close(&r->ready[i].inner);
         fd_close(&r->ready[i].outer);
     }
-    while (r->pairs)
-        relay_pair_close(r->pairs);
+    pairs_free(&r->pairs);
     loop_free(&r->loop);
     (void)pthread_mutex_destroy(&r->lock);
     (void)pthread_cond_destroy(&r->work);
@@ -220,7 +228,7 @@ static void relay_make_room(struct relay *relay)
     full = relay->open >= RELAY_PAIRS_MAX;
     must(pthread_mutex_unlock(&relay->lock) == 0);
     if (full)
-        (void)relay_pair_close_one(relay->pairs);
+        pairs_evict(relay->pairs);
 }
 
 static void relay_accept(void *context, uint32_t events)
@@ -287,17 +295,16 @@ static void *relay_dial(void *context)
     return NULL;
 }
 
-static void relay_count_closed(void *context)
+static void relay_count_closed(struct relay *relay)
 {
-    struct relay *relay = context;
-
     must(pthread_mutex_lock(&relay->lock) == 0);
     relay->open--;
     must(pthread_mutex_unlock(&relay->lock) == 0);
 }
 
-static void relay_ended(void *context)
+static void relay_ended(void *context, enum pairs_end ended)
 {
+    (void)ended;
     metrics_add(METRICS_RELAY_CLOSED, 1);
     relay_count_closed(context);
 }
@@ -317,9 +324,6 @@ static void relay_adopt(void *context)
         if (ready.inner < 0)
             return;
         metrics_add(METRICS_RELAY_OPENED, 1);
-        relay_pair_open(relay->loop, &relay->pairs,
-                        &(struct relay_pair_ends) { .fd = { ready.inner, ready.outer },
-                                                    .closed = relay_ended,
-                                                    .context = relay });
+        pairs_add(relay->pairs, ready.inner, ready.outer);
     }
 }

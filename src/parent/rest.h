@@ -8,12 +8,14 @@
 #include "parent/supervise.h"
 
 struct broadcast;
+struct tunnel;
 
 struct rest {
     struct store *store;
     struct enclave_link *link;
     struct supervise *supervise;
     struct broadcast *broadcast; // NULL: no node is set
+    const struct tunnel *tunnel; // NULL: none
     const struct config *config;
     const char *version;
     struct bytes token; // compared in constant time, never shown

@@ -6,16 +6,20 @@
 #include "base/must.h"
 #include "parent/metrics.h"
 #include "parent/store_manifest.h"
+#include "parent/tunnel.h"
 
 struct err rest_metrics_show(struct rest_call *call)
 {
     AUTO(store_manifest_free) struct store_manifest manifest = { 0 };
     struct supervise_view view;
+    struct addr bound;
     struct metrics_now now = { 0 };
     struct err err = store_manifest_get(call->rest->store, &manifest);
 
     ENSURE(!err.code || err.code == ERR_NOT_FOUND, err.code, "store: cannot be read");
     TRY(store_size(call->rest->store, &now.store_bytes));
+    if (call->rest->tunnel)
+        tunnel_look(call->rest->tunnel, &bound, &now.tunnel_connections);
     supervise_look(call->rest->supervise, &view);
     now.phase = view.phase;
     now.ready = view.ready;

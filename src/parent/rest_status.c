@@ -6,6 +6,7 @@
 
 #include "parent/rest_query.h"
 #include "parent/stamp.h"
+#include "parent/tunnel.h"
 
 #define STATUS_CALL_MS 5000
 
@@ -41,6 +42,26 @@ static void status_time(struct jw *jw, const char *key, uint64_t ms)
         jw_null(jw);
 }
 
+static void status_tunnel(struct jw *jw, const struct tunnel *tunnel)
+{
+    struct addr bound;
+    size_t connections;
+    char text[300];
+
+    if (!tunnel) {
+        jw_null(jw);
+        return;
+    }
+    tunnel_look(tunnel, &bound, &connections);
+    addr_format(text, sizeof(text), &bound);
+    jw_object(jw);
+    jw_key(jw, "address");
+    jw_cstring(jw, text);
+    jw_key(jw, "connections");
+    jw_u64(jw, connections);
+    jw_object_end(jw);
+}
+
 static void status_own(struct rest_call *call)
 {
     struct jw *jw = &call->jw;
@@ -67,6 +88,8 @@ static void status_own(struct rest_call *call)
     status_time(jw, "credentials_expire", view.expires_ms);
     jw_key(jw, "broadcast");
     jw_bool(jw, call->rest->broadcast != NULL);
+    jw_key(jw, "tunnel");
+    status_tunnel(jw, call->rest->tunnel);
     jw_object_end(jw);
 }
 

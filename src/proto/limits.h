@@ -23,8 +23,18 @@
 #define WHAT_BYTES_MAX   200U    // an error's text
 #define TX_PAYLOAD_MAX   131072U // unsigned transaction: go-ethereum's pool takes no larger one
 
-// vsock ports (PROTOCOL.md sections 1 and 4). Fixed, since they are part of the measured code: the
-// parent's relay listens on EGRESS_PORT_BASE + i for the i-th host of the configuration, which
+// Who may use the data plane (proto/clients.h). Both go to the front in one vault message.
+#define CLIENTS_BYTES_MAX       49152U // 500 clients with a label and a pattern of 32 digits
+#define CLIENTS_PATTERNS        64U
+#define CLIENTS_PATTERN_MAX     96U
+#define CLIENTS_LABEL_MAX       64U // a common name (X.520's upper bound)
+#define CLIENTS_CERTIFICATE_MAX 4096U
+#define WEB_BYTES_MAX           8192U
+#define DENIAL_SOURCE_MAX       64U // an IPv6 address with its zone and port, as text
+
+// vsock ports (PROTOCOL.md sections 1, 4 and 12). Fixed, since they are part of the measured code:
+// the parent's relay listens on EGRESS_PORT_BASE + i for the i-th host of the configuration, which
 // leaves CONFIG_HOSTS ports from there on to it alone.
 #define CONTROL_PORT     5000U
+#define DATA_PORT        9000U
 #define EGRESS_PORT_BASE 8000U

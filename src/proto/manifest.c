@@ -3,23 +3,33 @@
 
 #include "base/must.h"
 #include "proto/approval.h"
+#include "proto/clients.h"
 #include "proto/tag.h"
 
 #include <string.h>
 
-enum section { SECTION_KEYSETS = 1, SECTION_FLOORS = 2, SECTION_DISABLED = 3 };
+enum section {
+    SECTION_KEYSETS = 1,
+    SECTION_FLOORS = 2,
+    SECTION_DISABLED = 3,
+    SECTION_CLIENTS = 4,
+    SECTION_WEB = 5
+};
 
 // Which entries a section holds and where its view goes.
 struct section_kind {
     enum section kind;
-    size_t entry_bytes;
-    size_t member; // offset in struct manifest
+    size_t member;                             // offset in struct manifest
+    size_t entry_bytes;                        // of entries that all have one size
+    struct err (*check)(struct bytes section); // of others
 };
 
 static const struct section_kind sections[] = {
-    { SECTION_KEYSETS, MANIFEST_KEYSET_BYTES, offsetof(struct manifest, keysets) },
-    { SECTION_FLOORS, MANIFEST_FLOOR_BYTES, offsetof(struct manifest, floors) },
-    { SECTION_DISABLED, MANIFEST_DISABLED_BYTES, offsetof(struct manifest, disabled) },
+    { SECTION_KEYSETS, offsetof(struct manifest, keysets), MANIFEST_KEYSET_BYTES, NULL },
+    { SECTION_FLOORS, offsetof(struct manifest, floors), MANIFEST_FLOOR_BYTES, NULL },
+    { SECTION_DISABLED, offsetof(struct manifest, disabled), MANIFEST_DISABLED_BYTES, NULL },
+    { SECTION_CLIENTS, offsetof(struct manifest, clients), 0, clients_check },
+    { SECTION_WEB, offsetof(struct manifest, web), 0, clients_check_web },
 };
 
 static struct bytes *section_view(struct manifest *manifest, const struct section_kind *kind)
@@ -50,7 +60,8 @@ static struct err section_read(struct manifest *out, struct rd *rd, uint8_t *las
         if (sections[i].kind != kind)
             continue;
         ENSURE(entries.n > 0, ERR_MALFORMED, "manifest: an empty section must be left out");
-        TRY(section_check(entries, sections[i].entry_bytes));
+        TRY(sections[i].check ? sections[i].check(entries)
+                              : section_check(entries, sections[i].entry_bytes));
         *section_view(out, &sections[i]) = entries;
         return OK;
     }

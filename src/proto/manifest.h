@@ -24,6 +24,8 @@ struct manifest {
     struct bytes keysets;  // admitted: entries in ascending order of id
     struct bytes floors;   // records of an older generation are refused
     struct bytes disabled; // accounts that sign nothing until a later manifest leaves them out
+    struct bytes clients;  // who may do what on the data plane (proto/clients.h)
+    struct bytes web;      // names and origins under which it may be asked (proto/clients.h)
 };
 
 // A manifest and the administrators' signatures over it: entries of index (u8) and signature (64).

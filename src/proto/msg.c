@@ -5,6 +5,7 @@
 #include "proto/msg.h"
 
 #include "proto/anchor.h"
+#include "proto/clients.h"
 
 #define COUNTED_HEAD_BYTES 10U // type and id, which the length counts
 #define LENGTH_BYTES       4U
@@ -309,4 +310,147 @@ struct err msg_read_import_finish(struct msg_import_finish *out, struct rd *rd)
     out->ciphertext = rd_var16(rd, MSG_IMPORT_CIPHER_BYTES);
     out->nonce = rd_var8(rd, NONCE_BYTES_MAX);
     return rd_end(rd);
+}
+
+void msg_write_attestation(struct wr *wr, const struct msg_attestation *m)
+{
+    wr_var8(wr, m->nonce);
+    wr_var8(wr, m->key);
+}
+
+struct err msg_read_attestation(struct msg_attestation *out, struct rd *rd)
+{
+    out->nonce = rd_var8(rd, NONCE_BYTES_MAX);
+    out->key = rd_var8(rd, sizeof(struct id));
+    TRY(rd_end(rd));
+    ENSURE(out->key.n == 0 || out->key.n == sizeof(struct id), ERR_MALFORMED,
+           "key: expected an id or nothing");
+    return OK;
+}
+
+void msg_write_tls_key(struct wr *wr, const struct msg_tls_key *m)
+{
+    id_write(wr, &m->key);
+    wr_bytes(wr, BYTES_OF(m->public_key));
+    wr_u8(wr, m->provenance);
+}
+
+struct err msg_read_tls_key(struct msg_tls_key *out, struct rd *rd)
+{
+    out->key = id_read(rd);
+    rd_copy(rd, out->public_key, sizeof(out->public_key));
+    out->provenance = rd_u8(rd);
+    TRY(rd_end(rd));
+    ENSURE(out->provenance >= RECORD_GENERATED && out->provenance <= RECORD_EXPOSED, ERR_MALFORMED,
+           "provenance: expected 1 to 3");
+    return OK;
+}
+
+void msg_write_tls_sign(struct wr *wr, const struct msg_tls_sign *m)
+{
+    id_write(wr, &m->key);
+    wr_u8(wr, m->kind);
+    wr_var8(wr, m->input);
+}
+
+struct err msg_read_tls_sign(struct msg_tls_sign *out, struct rd *rd)
+{
+    out->key = id_read(rd);
+    out->kind = rd_u8(rd);
+    out->input = rd_var8(rd, MSG_TLS_INPUT_MAX);
+    TRY(rd_end(rd));
+    ENSURE(out->kind == MSG_TLS_VERIFY13 || out->kind == MSG_TLS_EXCHANGE12, ERR_MALFORMED,
+           "handshake: expected kind 1 or 2");
+    return OK;
+}
+
+void msg_write_tls_certify(struct wr *wr, const struct msg_tls_certify *m)
+{
+    id_write(wr, &m->key);
+    wr_u8(wr, m->kind);
+    wr_u16(wr, m->days);
+    wr_u8(wr, m->names);
+    for (size_t i = 0; i < m->names && i < MSG_TLS_NAMES; i++) {
+        wr_u8(wr, m->name[i].type);
+        wr_var8(wr, m->name[i].name);
+    }
+}
+
+static FALLIBLE check_certify(const struct msg_tls_certify *m);
+
+struct err msg_read_tls_certify(struct msg_tls_certify *out, struct rd *rd)
+{
+    out->key = id_read(rd);
+    out->kind = rd_u8(rd);
+    out->days = rd_u16(rd);
+    out->names = rd_u8(rd);
+    ENSURE(out->names <= MSG_TLS_NAMES, ERR_MALFORMED, "names: expected 1 to 16");
+    for (size_t i = 0; i < out->names; i++) {
+        out->name[i].type = rd_u8(rd);
+        out->name[i].name = rd_var8(rd, MSG_TLS_NAME_MAX);
+    }
+    TRY(rd_end(rd));
+    return check_certify(out);
+}
+
+static FALLIBLE check_certify(const struct msg_tls_certify *m)
+{
+    uint16_t least = m->kind == MSG_TLS_REQUEST ? 0 : 1;
+    uint16_t most = m->kind == MSG_TLS_REQUEST ? 0 : MSG_TLS_DAYS_MAX;
+
+    ENSURE(m->kind == MSG_TLS_REQUEST || m->kind == MSG_TLS_SELF_SIGNED, ERR_MALFORMED,
+           "certificate: expected kind 1 or 2");
+    ENSURE(m->days >= least && m->days <= most, ERR_MALFORMED,
+           "days: expected 1 to 3650, or 0 for a request");
+    ENSURE(m->names > 0, ERR_MALFORMED, "names: expected 1 to 16");
+    for (size_t i = 0; i < m->names; i++) {
+        struct bytes name = m->name[i].name;
+
+        ENSURE(m->name[i].type == MSG_TLS_DNS || m->name[i].type == MSG_TLS_IP, ERR_MALFORMED,
+               "names: expected type 1 (DNS) or 2 (IP)");
+        ENSURE(m->name[i].type != MSG_TLS_DNS || clients_is_dns_name(name), ERR_MALFORMED,
+               "names: expected a DNS name in lower case, without a last dot");
+        ENSURE(m->name[i].type != MSG_TLS_IP || name.n == 4 || name.n == 16, ERR_MALFORMED,
+               "names: expected an IP address of 4 or 16 bytes");
+    }
+    return OK;
+}
+
+void msg_write_clients(struct wr *wr, const struct msg_clients *m)
+{
+    wr_u64(wr, m->serial);
+    wr_u8(wr, m->mode);
+    wr_var16(wr, m->clients);
+    wr_var16(wr, m->web);
+}
+
+struct err msg_read_clients(struct msg_clients *out, struct rd *rd)
+{
+    out->serial = rd_u64(rd);
+    out->mode = rd_u8(rd);
+    out->clients = rd_var16(rd, CLIENTS_BYTES_MAX);
+    out->web = rd_var16(rd, WEB_BYTES_MAX);
+    TRY(rd_end(rd));
+    ENSURE(out->mode == CONFIG_PARENT_TRUSTED || out->mode == CONFIG_HOSTILE_PARENT, ERR_MALFORMED,
+           "mode: expected 1 or 2");
+    TRY(clients_check(out->clients));
+    return clients_check_web(out->web);
+}
+
+void msg_write_denial(struct wr *wr, const struct msg_denial *m)
+{
+    wr_u8(wr, m->operation);
+    wr_bytes(wr, BYTES_OF(m->identity));
+    wr_var8(wr, m->source);
+}
+
+struct err msg_read_denial(struct msg_denial *out, struct rd *rd)
+{
+    out->operation = rd_u8(rd);
+    rd_copy(rd, out->identity, sizeof(out->identity));
+    out->source = rd_var8(rd, DENIAL_SOURCE_MAX);
+    TRY(rd_end(rd));
+    ENSURE(out->operation == CLIENTS_METRICS || out->operation == CLIENTS_SIGN_TX, ERR_MALFORMED,
+           "operation: expected 1 (metrics) or 2 (sign_transaction)");
+    return OK;
 }

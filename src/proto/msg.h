@@ -22,7 +22,7 @@ enum msg_type {
     MSG_ACCOUNT_CREATE = 7, // msg_account_create -> msg_created
     MSG_ACCOUNT_OPEN = 8,   // sealed record -> msg_account
     MSG_SIGN_TX = 9,        // msg_sign_tx -> msg_signed
-    MSG_ATTESTATION = 10,   // nonce (var8) -> document
+    MSG_ATTESTATION = 10,   // msg_attestation -> document
     MSG_MANIFEST = 11,      // signed manifest (proto/manifest.h) -> msg_step
     MSG_SEAL = 12,          // -> msg_step; every key is wiped
     MSG_UNSEAL = 13,        // approvals (proto/approval.h) -> nothing
@@ -30,6 +30,11 @@ enum msg_type {
     MSG_IMPORT_BEGIN = 15,  // msg_account_create -> msg_import_ready
     MSG_IMPORT_FINISH = 16, // msg_import_finish -> msg_created
     MSG_ANCHOR_ANSWER = 17, // msg_anchor_answer -> msg_step
+    MSG_TLS_OPEN = 18,      // sealed record -> msg_tls_key
+    MSG_TLS_SIGN = 19,      // msg_tls_sign -> DER of an ECDSA signature
+    MSG_TLS_CERTIFY = 20,   // msg_tls_certify -> DER of a request or a certificate
+    MSG_CLIENTS = 21,       // -> msg_clients
+    MSG_DENIAL = 22,        // msg_denial -> nothing
 };
 
 struct msg {
@@ -189,3 +194,71 @@ struct msg_signed {
 };
 void msg_write_signed(struct wr *wr, const struct msg_signed *m);
 FALLIBLE msg_read_signed(struct msg_signed *out, struct rd *rd);
+
+struct msg_attestation {
+    struct bytes nonce; // may be empty
+    struct bytes key;   // empty, or the id of an open TLS key that was generated inside
+};
+void msg_write_attestation(struct wr *wr, const struct msg_attestation *m);
+FALLIBLE msg_read_attestation(struct msg_attestation *out, struct rd *rd);
+
+struct msg_tls_key {
+    struct id key;
+    uint8_t public_key[33]; // P-256, compressed
+    uint8_t provenance;     // enum record_provenance
+};
+void msg_write_tls_key(struct wr *wr, const struct msg_tls_key *m);
+FALLIBLE msg_read_tls_key(struct msg_tls_key *out, struct rd *rd);
+
+enum msg_tls_sign_kind {
+    MSG_TLS_VERIFY13 = 1,  // CertificateVerify of a TLS 1.3 server (RFC 8446 4.4.3)
+    MSG_TLS_EXCHANGE12 = 2 // ServerKeyExchange of TLS 1.2 (RFC 8422 5.4)
+};
+#define MSG_TLS_INPUT_MAX 165U // two randoms and the parameters of P-384
+struct msg_tls_sign {
+    struct id key;
+    uint8_t kind;       // enum msg_tls_sign_kind
+    struct bytes input; // VERIFY13: transcript hash; EXCHANGE12: randoms and ServerECDHParams
+};
+void msg_write_tls_sign(struct wr *wr, const struct msg_tls_sign *m);
+// Checks kind and length limit; the form of `input` is the vault's to check.
+FALLIBLE msg_read_tls_sign(struct msg_tls_sign *out, struct rd *rd);
+
+enum msg_tls_certify_kind { MSG_TLS_REQUEST = 1, MSG_TLS_SELF_SIGNED = 2 };
+enum msg_tls_name_type { MSG_TLS_DNS = 1, MSG_TLS_IP = 2 };
+#define MSG_TLS_NAMES    16U
+#define MSG_TLS_NAME_MAX 253U  // a DNS name without its last dot (RFC 1035 2.3.4)
+#define MSG_TLS_DAYS_MAX 3650U // of a self-signed certificate
+struct msg_tls_name {
+    uint8_t type;      // enum msg_tls_name_type
+    struct bytes name; // DNS: lower-case labels, the first may be "*"; IP: 4 or 16 bytes
+};
+struct msg_tls_certify {
+    struct id key;
+    uint8_t kind;  // enum msg_tls_certify_kind
+    uint16_t days; // 0 for a request
+    uint8_t names; // at least 1
+    struct msg_tls_name name[MSG_TLS_NAMES];
+};
+void msg_write_tls_certify(struct wr *wr, const struct msg_tls_certify *m);
+// Checks every field.
+FALLIBLE msg_read_tls_certify(struct msg_tls_certify *out, struct rd *rd);
+
+// Sections of the manifest in force; empty without.
+struct msg_clients {
+    uint64_t serial;      // of that manifest; 0: none
+    uint8_t mode;         // enum config_mode of the configuration
+    struct bytes clients; // proto/clients.h; checked by the reader
+    struct bytes web;
+};
+void msg_write_clients(struct wr *wr, const struct msg_clients *m);
+FALLIBLE msg_read_clients(struct msg_clients *out, struct rd *rd);
+
+// A request on the data plane that the front denied, for the audit chain.
+struct msg_denial {
+    uint8_t operation;    // enum clients_operation
+    uint8_t identity[32]; // as in the manifest's entries; zero: none
+    struct bytes source;  // where it came from, as the parent says; may be empty
+};
+void msg_write_denial(struct wr *wr, const struct msg_denial *m);
+FALLIBLE msg_read_denial(struct msg_denial *out, struct rd *rd);

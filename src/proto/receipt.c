@@ -23,10 +23,8 @@ void receipt_write_keyset(struct wr *wr, struct bytes keyset_public)
     write_tagged_hash(wr, TAG_KEYSET, keyset_public);
 }
 
-void receipt_write_status(struct wr *wr, const struct receipt_status *status)
+static void write_status(struct wr *wr, const struct receipt_status *status)
 {
-    wr_str(wr, status->phase == PHASE_UNCONFIGURED ? TAG_UNCONFIGURED : TAG_STATUS);
-    wr_u8(wr, 0);
     wr_u8(wr, status->phase);
     id_write(wr, &status->boot);
     wr_u64(wr, status->sequence);
@@ -36,4 +34,20 @@ void receipt_write_status(struct wr *wr, const struct receipt_status *status)
     wr_u32(wr, status->seals);
     wr_u8(wr, status->anchor);
     wr_u8(wr, status->anchored);
+}
+
+void receipt_write_status(struct wr *wr, const struct receipt_status *status)
+{
+    wr_str(wr, status->phase == PHASE_UNCONFIGURED ? TAG_UNCONFIGURED : TAG_STATUS);
+    wr_u8(wr, 0);
+    write_status(wr, status);
+}
+
+void receipt_write_tls(struct wr *wr, const uint8_t spki_sha256[static 32],
+                       const struct receipt_status *status)
+{
+    wr_str(wr, TAG_TLS);
+    wr_u8(wr, 0);
+    wr_bytes(wr, bytes_of(spki_sha256, 32));
+    write_status(wr, status);
 }

@@ -32,3 +32,7 @@ void receipt_write_record(struct wr *wr, struct bytes record_public);
 void receipt_write_keyset(struct wr *wr, struct bytes keyset_public);
 // user_data of `attestation`: TAG_STATUS or TAG_UNCONFIGURED || 0 || status fields.
 void receipt_write_status(struct wr *wr, const struct receipt_status *status);
+// user_data of `attestation` for a TLS key: TAG_TLS || 0 || SHA-256 of the key's DER
+// SubjectPublicKeyInfo || the same status fields.
+void receipt_write_tls(struct wr *wr, const uint8_t spki_sha256[static 32],
+                       const struct receipt_status *status);

@@ -10,6 +10,7 @@
 #define TAG_KEYSET       "cloister-keyset-1"       // user_data of a keyset's receipt
 #define TAG_STATUS       "cloister-status-2"       // user_data of `attestation`
 #define TAG_UNCONFIGURED "cloister-unconfigured-2" // user_data before CONFIGURED
+#define TAG_TLS          "cloister-tls-1"          // user_data of `attestation` with a TLS key
 #define TAG_POLICY       "cloister-policy-1"
 #define TAG_AUTHORISERS  "cloister-authorisers-1"
 #define TAG_AUDIT        "cloister-audit-1"

@@ -3,6 +3,7 @@
 
 #include "base/must.h"
 #include "crypto/ecdsa.h"
+#include "crypto/openssl/p256.h"
 #include "crypto/openssl/sha2.h"
 #include "proto/policy.h"
 #include "proto/receipt.h"
@@ -13,12 +14,43 @@
 
 #include <string.h>
 
-// A new key below the group order: the first draw, but for one in 2^128.
-static struct err key_draw(const struct nsm *nsm, struct seckey *key)
+#define PUBLIC_BYTES 33 // a compressed point on either curve
+
+_Static_assert(ECDSA_PUBLIC_BYTES == PUBLIC_BYTES && P256_PUBLIC_BYTES == PUBLIC_BYTES,
+               "both kinds of keys have compressed points of 33 bytes");
+
+static const struct account_kind kinds[] = {
+    { CONFIG_ACCOUNTS, RECORD_ACCOUNT, RECORD_SECP256K1, RECORD_IMPORTED, ecdsa_check,
+      ecdsa_public },
+    // One that came from outside is taken for known: it was a file, with a password beside it.
+    { CONFIG_TLS, RECORD_TLS, RECORD_P256, RECORD_EXPOSED, p256_check, p256_public },
+};
+
+static const struct account_kind *kind_of(enum config_purpose purpose)
+{
+    for (size_t i = 0; i < ARRAY_LEN(kinds); i++)
+        if (kinds[i].keyset == purpose)
+            return &kinds[i];
+    return NULL;
+}
+
+// A new key below the group order: the first draw, but for one in 2^32 (P-256) or fewer.
+static struct err key_draw(const struct nsm *nsm, const struct account_kind *kind,
+                           struct seckey *key)
 {
     TRY(entropy_key(nsm, key));
-    while (ecdsa_check(key).code)
+    while (kind->check(key).code)
         TRY(entropy_key(nsm, key));
+    return OK;
+}
+
+struct err account_find_keyset(const struct state *state, const struct id *keyset,
+                               struct account_new *out)
+{
+    out->keyset = keyring_find(&state->secret->keyring, keyset);
+    ENSURE(out->keyset, ERR_NOT_FOUND, "keyset: not open");
+    out->kind = kind_of(out->keyset->purpose);
+    ENSURE(out->kind, ERR_MISMATCH, "keyset: not one for accounts or TLS keys");
     return OK;
 }
 
@@ -27,10 +59,10 @@ struct err account_check_new(const struct state *state, const struct msg_account
 {
     struct policy policy;
 
-    out->keyset = keyring_find(&state->secret->keyring, &m->keyset);
-    ENSURE(out->keyset, ERR_NOT_FOUND, "keyset: not open");
-    ENSURE(out->keyset->purpose == CONFIG_ACCOUNTS, ERR_MISMATCH, "keyset: not one for accounts");
+    TRY(account_find_keyset(state, &m->keyset, out));
     TRY(policy_read(&policy, m->policy));
+    ENSURE(out->kind->purpose == RECORD_ACCOUNT || policy.kind == POLICY_NOTHING, ERR_MISMATCH,
+           "policy: a TLS key signs no transactions; expected the kind nothing");
     TRY(policy_check_authorisers(m->authorisers));
     out->policy = m->policy;
     out->authorisers = m->authorisers;
@@ -53,11 +85,11 @@ static struct err make_receipt(struct turn *turn, const struct record *record, s
 static struct err make_record(struct state *state, const struct account_new *fresh,
                               struct record *record, const struct seckey *key, struct wr *out)
 {
-    uint8_t public_key[ECDSA_PUBLIC_BYTES], public_bytes[512], sealed[SEAL_BYTES];
+    uint8_t public_key[PUBLIC_BYTES], public_bytes[512], sealed[SEAL_BYTES];
     struct wr wr = WR_OF(public_bytes);
     struct record whole = *record;
 
-    TRY(ecdsa_public(public_key, key));
+    TRY(fresh->kind->public(public_key, key));
     whole.public_key = BYTES_OF(public_key);
     record_write_public(&wr, &whole);
     TRY(wr_end(&wr));
@@ -79,8 +111,8 @@ struct err account_make(struct turn *turn, const struct account_new *fresh,
         .deployment = state->config.deployment,
         .keyset = fresh->keyset->id,
         .id = fresh->id,
-        .key_type = RECORD_SECP256K1,
-        .purpose = RECORD_ACCOUNT,
+        .key_type = fresh->kind->key_type,
+        .purpose = fresh->kind->purpose,
         .provenance = fresh->provenance,
         .generation = 1,
         .created_ms = clock_now_ms(&state->clock),
@@ -110,7 +142,7 @@ struct err account_create(struct turn *turn)
     TRY(deployment_admit(state));
     TRY(entropy_id(&state->nsm, &fresh.id));
     turn->account = fresh.id;
-    TRY(key_draw(&state->nsm, &key));
+    TRY(key_draw(&state->nsm, fresh.kind, &key));
     return account_make(turn, &fresh, &key);
 }
 
@@ -127,17 +159,21 @@ static struct err slot_open(const struct keyring_entry *keyset, const struct rec
     return OK;
 }
 
-static struct err record_belongs(const struct state *state, const struct record *record,
-                                 const struct keyring_entry **keyset)
+struct err account_belongs(const struct state *state, const struct record *record,
+                           enum config_purpose purpose, const struct keyring_entry **keyset)
 {
+    const struct account_kind *kind = kind_of(purpose);
+
+    must(kind);
     ENSURE(id_equal(&record->deployment, &state->config.deployment), ERR_MISMATCH,
            "record: made for another deployment");
     *keyset = keyring_find(&state->secret->keyring, &record->keyset);
     ENSURE(*keyset, ERR_NOT_FOUND, "record: its keyset is not open");
-    ENSURE(record->purpose == RECORD_ACCOUNT && (*keyset)->purpose == CONFIG_ACCOUNTS, ERR_MISMATCH,
-           "record: not that of an account");
-    ENSURE(record->key_type == RECORD_SECP256K1, ERR_UNSUPPORTED, "record: not a secp256k1 key");
-    TRY(admin_allows(state, record));
+    ENSURE(record->purpose == kind->purpose && (*keyset)->purpose == purpose, ERR_MISMATCH,
+           "record: made for another purpose (account or TLS)");
+    ENSURE(record->key_type == kind->key_type, ERR_UNSUPPORTED,
+           "record: expected a secp256k1 key of an account, or a P-256 key for TLS");
+    TRY(admin_allows(state, &record->id, record->generation));
     return policy_check_authorisers(record->authorisers);
 }
 
@@ -151,7 +187,7 @@ struct err account_slot_of_record(struct state *state, struct bytes bytes,
     uint8_t hash[32], address[20];
 
     TRY(record_read(&record, bytes));
-    TRY(record_belongs(state, &record, &keyset));
+    TRY(account_belongs(state, &record, CONFIG_ACCOUNTS, &keyset));
     sha2_256(hash, bytes);
     *out = accounts_find(&state->secret->accounts, &record.id);
     if (*out && ct_equal(BYTES_OF((*out)->record_hash), BYTES_OF(hash)))

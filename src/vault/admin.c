@@ -2,12 +2,15 @@
 #include "vault/admin.h"
 
 #include "base/must.h"
+#include "crypto/openssl/sha2.h"
 #include "proto/approval.h"
 #include "proto/tag.h"
+#include "vault/access.h"
 #include "vault/anchor.h"
 #include "vault/deployment.h"
 #include "vault/limits.h"
 #include "vault/pending.h"
+#include "vault/tls.h"
 
 #include <string.h>
 
@@ -45,11 +48,11 @@ void admin_note_keyset(struct state *state, const struct keyset *keyset)
         ct_wipe(entry->digest, sizeof(entry->digest));
 }
 
-struct err admin_allows(const struct state *state, const struct record *record)
+struct err admin_allows(const struct state *state, const struct id *account, uint32_t generation)
 {
-    ENSURE(!manifest_disables(&state->manifest, &record->id), ERR_DENIED,
+    ENSURE(!manifest_disables(&state->manifest, account), ERR_DENIED,
            "account: disabled by the administrators' manifest");
-    ENSURE(record->generation >= manifest_floor(&state->manifest, &record->id), ERR_DENIED,
+    ENSURE(generation >= manifest_floor(&state->manifest, account), ERR_DENIED,
            "record: of an older generation than the administrators' manifest asks for");
     return OK;
 }
@@ -74,10 +77,12 @@ static struct err anchoring_done(struct turn *turn)
     return OK;
 }
 
-// Accounts are closed in any case: they are opened again by their records.
+// Accounts are closed in any case: they are opened again by their records. TLS keys stay as long as
+// they may, so that new clients do not interrupt the old ones.
 static void keysets_closed(struct state *state)
 {
     accounts_close_all(&state->secret->accounts);
+    tls_enforce(state);
     if (state->phase == PHASE_READY && keyring_count(&state->secret->keyring) == 0)
         state->phase = PHASE_CONFIGURED;
 }
@@ -114,6 +119,7 @@ static struct err manifest_copy(struct state *state, struct bytes manifest)
     must(manifest.n <= MANIFEST_BYTES_MAX);
     memcpy(room, manifest.p, manifest.n);
     state->next_view = bytes_of(room, manifest.n);
+    sha2_256(state->next_digest, state->next_view);
     return manifest_read(&state->next, state->next_view);
 }
 
@@ -138,13 +144,15 @@ static struct err manifest_go_on(struct turn *turn)
     if (entry) {
         *item = entry->item;
         item->counter++;
-        anchor_set_manifest(item, state->next.serial, state->next_view);
+        anchor_set_manifest(item, state->next.serial, state->next_digest);
         TRY(anchor_set_mac(item, &entry->key));
         return anchoring_ask(turn, MSG_STEP_ANCHOR_WRITE, item);
     }
     state->manifest = state->next;
     state->manifest_view = state->next_view;
-    state->anchored = anchor_used(state) && keyring_count(&state->secret->keyring) > 0;
+    memcpy(state->manifest_digest, state->next_digest, sizeof(state->manifest_digest));
+    if (state->phase != PHASE_SEALED) // then it is the seal that stands there, or does not
+        state->anchored = anchor_used(state) && keyring_count(&state->secret->keyring) > 0;
     manifest_enforce(state);
     return anchoring_done(turn);
 }
@@ -194,6 +202,7 @@ struct err admin_manifest(struct turn *turn)
     TRY(manifest_read(&next, m.manifest));
     ENSURE(id_equal(&next.deployment, &state->config.deployment), ERR_MISMATCH,
            "manifest.deployment: not this deployment");
+    TRY(access_admits(state, &next));
     manifest_message(message, m.manifest);
     TRY(approval_check(&state->config, message, m.signatures));
     TRY(manifest_newer(state, &next, m.manifest));
@@ -212,65 +221,58 @@ void admin_lock(struct state *state)
 {
     struct keyring *ring = &state->secret->keyring;
 
+    if (anchor_used(state))
+        anchor_seal(state);
     accounts_close_all(&state->secret->accounts);
     pending_drop_all(state);
     for (size_t i = 0; i < ARRAY_LEN(ring->entry); i++)
         keyring_drop(&ring->entry[i]);
+    tls_close_all(state);
     deployment_forget_keys(state);
     state->seals++;
-    state->anchored = false;
+    state->anchored = anchor_seals_stand(state);
     state->anchoring.operation = 0;
     state->phase = PHASE_SEALED;
 }
 
-// While there are keys: what the anchor shall hold when they are gone. Nothing here may stop a
-// seal; an item without its MAC is not worse than none.
-static void seal_prepare(struct state *state)
+static struct err seal_write(struct turn *turn)
 {
-    struct keyring *ring = &state->secret->keyring;
+    struct state_anchoring *anchoring = &turn->state->anchoring;
 
-    for (size_t i = 0; anchor_used(state) && i < ARRAY_LEN(ring->entry); i++) {
-        struct anchor_item item = ring->entry[i].item;
-
-        if (!ring->entry[i].used)
-            continue;
-        item.counter++;
-        item.sealed = true;
-        if (!anchor_set_mac(&item, &ring->entry[i].key).code)
-            anchor_note_sealed(state, &item, false);
-    }
+    anchoring->writes++;
+    return anchoring_ask(turn, MSG_STEP_ANCHOR_WRITE, &turn->state->sealed[anchoring->at].item);
 }
 
 // Writes the next item that is not written; at the end says whether all are.
 static struct err seal_go_on(struct turn *turn)
 {
     struct state *state = turn->state;
-    size_t *at = &state->anchoring.at, due = 0, written = 0;
+    size_t *at = &state->anchoring.at;
 
     for (; *at < ARRAY_LEN(state->sealed); ++*at)
         if (state->sealed[*at].item.counter > 0 && !state->sealed[*at].written)
-            return anchoring_ask(turn, MSG_STEP_ANCHOR_WRITE, &state->sealed[*at].item);
-    for (size_t i = 0; i < ARRAY_LEN(state->sealed); i++) {
-        due += state->sealed[i].item.counter > 0;
-        written += state->sealed[i].written;
-    }
-    state->anchored = due > 0 && written == due;
+            return seal_write(turn);
+    state->anchored = anchor_seals_stand(state);
     return anchoring_done(turn);
 }
 
-// After a conflict one look: it may be this very item that stands there, written by a call whose
-// answer was lost.
+// After a conflict a look at what stands there, and, if need be, the seal is written over it.
 static struct err seal_anchored(struct turn *turn, const struct msg_anchor_answer *m)
 {
-    struct state_anchoring *anchoring = &turn->state->anchoring;
-    struct state_sealed *sealed = &turn->state->sealed[anchoring->at];
-    struct bytes mac = bytes_skip(m->item, ANCHOR_ITEM_BYTES - sizeof(sealed->item.mac));
+    struct state *state = turn->state;
+    struct state_anchoring *anchoring = &state->anchoring;
+    struct state_sealed *sealed = &state->sealed[anchoring->at];
+    bool wrote = anchoring->waits_for == MSG_STEP_ANCHOR_WRITE;
 
-    if (m->outcome == MSG_ANCHOR_CONFLICT && anchoring->waits_for == MSG_STEP_ANCHOR_WRITE)
+    if (wrote && m->outcome == MSG_ANCHOR_CONFLICT)
         return anchoring_ask(turn, MSG_STEP_ANCHOR_READ, &sealed->item);
-    sealed->written =
-        m->outcome == MSG_ANCHOR_WRITTEN || bytes_equal(mac, BYTES_OF(sealed->item.mac));
+    if (wrote && m->outcome == MSG_ANCHOR_WRITTEN)
+        anchor_seal_stands(state, anchoring->at);
+    if (!wrote && anchor_seal_over(state, anchoring->at, m) &&
+        anchoring->writes < VAULT_SEAL_WRITES)
+        return seal_write(turn);
     anchoring->at++;
+    anchoring->writes = 0;
     return seal_go_on(turn);
 }
 
@@ -284,11 +286,10 @@ struct err admin_seal(struct turn *turn)
 {
     struct state *state = turn->state;
 
-    if (state->phase != PHASE_SEALED) {
-        seal_prepare(state);
+    if (state->phase != PHASE_SEALED)
         admin_lock(state);
-    }
     state->anchoring.at = 0;
+    state->anchoring.writes = 0;
     return seal_go_on(turn);
 }
 
@@ -303,6 +304,7 @@ struct err admin_unseal(struct turn *turn)
     approval_unseal_message(message, &state->config.deployment, &state->boot, state->seals);
     TRY(approval_check(&state->config, message, approvals));
     TRY(deployment_make_keys(state));
+    anchor_unseal(state);
     state->anchored = false;
     state->anchoring.operation = 0;
     state->phase = PHASE_CONFIGURED;

@@ -18,5 +18,6 @@ void admin_lock(struct state *state);
 FALLIBLE admin_admits(const struct state *state, const struct keyset *keyset);
 // Notes the digest of a keyset that was opened, for later manifests.
 void admin_note_keyset(struct state *state, const struct keyset *keyset);
-// ERR_DENIED when the manifest disables the account or asks for a newer generation of its record.
-FALLIBLE admin_allows(const struct state *state, const struct record *record);
+// ERR_DENIED when the manifest disables the account or TLS key, or asks for a newer generation of
+// its record.
+FALLIBLE admin_allows(const struct state *state, const struct id *account, uint32_t generation);

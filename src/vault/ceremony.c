@@ -274,7 +274,7 @@ static struct err create_anchor(struct turn *turn, struct state_pending *pending
     const struct state *state = turn->state;
 
     pending->item = (struct anchor_item) { keyset->deployment, keyset->id, .counter = 1 };
-    anchor_set_manifest(&pending->item, state->manifest.serial, state->manifest_view);
+    anchor_set_manifest(&pending->item, state->manifest.serial, state->manifest_digest);
     TRY(anchor_set_mac(&pending->item, keyset_key));
     return step_anchor(turn, pending, MSG_STEP_ANCHOR_WRITE);
 }
@@ -439,8 +439,10 @@ static struct err anchored_take(struct turn *turn, struct state_pending *pending
         TRY(anchor_expect(m, MSG_ANCHOR_WRITTEN));
     else
         TRY(anchor_judge(turn->state, &pending->item, &current, key, m));
-    if (pending->waits_for == MSG_STEP_ANCHOR_READ && !current)
+    if (pending->waits_for == MSG_STEP_ANCHOR_READ && !current) {
+        anchor_doubt_sealed(turn->state, &pending->item.keyset);
         return step_anchor(turn, pending, MSG_STEP_ANCHOR_WRITE);
+    }
     if (pending->create)
         return create_done(turn, pending, bytes_of(pending->record, pending->record_len));
     return open_enter(turn, pending, key);

@@ -3,9 +3,9 @@
 
 #include "base/ct.h"
 #include "base/must.h"
-#include "crypto/openssl/sha2.h"
 #include "proto/receipt.h"
 #include "vault/entropy.h"
+#include "vault/tls.h"
 
 #include <string.h>
 
@@ -191,8 +191,7 @@ struct err deployment_attestation(struct turn *turn)
 {
     struct state *state = turn->state;
     struct rd rd = rd_of(turn->body);
-    struct bytes nonce = rd_var8(&rd, NONCE_BYTES_MAX);
-    uint8_t user_data[192];
+    uint8_t user_data[192], spki_sha256[32];
     struct wr wr = WR_OF(user_data);
     struct receipt_status status = {
         .phase = (uint8_t)state->phase,
@@ -204,12 +203,18 @@ struct err deployment_attestation(struct turn *turn)
         .anchored = state->anchored,
     };
 
-    TRY(rd_end(&rd));
+    struct msg_attestation m;
+
+    TRY(msg_read_attestation(&m, &rd));
+    if (m.key.n)
+        TRY(tls_attested(state, m.key, spki_sha256));
     TRY(deployment_admit(state));
-    if (state->manifest.serial > 0)
-        sha2_256(status.manifest_digest, state->manifest_view);
+    memcpy(status.manifest_digest, state->manifest_digest, sizeof(status.manifest_digest));
     memcpy(status.audit_head, state->audit_head, sizeof(status.audit_head));
-    receipt_write_status(&wr, &status);
+    if (m.key.n)
+        receipt_write_tls(&wr, spki_sha256, &status);
+    else
+        receipt_write_status(&wr, &status);
     TRY(wr_end(&wr));
-    return deployment_receipt(state, wr_done(&wr), nonce, turn->out);
+    return deployment_receipt(state, wr_done(&wr), m.nonce, turn->out);
 }

@@ -2,7 +2,6 @@
 #include "vault/import.h"
 
 #include "base/must.h"
-#include "crypto/ecdsa.h"
 #include "proto/offer.h"
 #include "proto/policy.h"
 #include "vault/account.h"
@@ -84,7 +83,7 @@ struct err import_begin(struct turn *turn)
 {
     struct state *state = turn->state;
     struct rd rd = rd_of(turn->body);
-    struct account_new fresh = { .provenance = RECORD_IMPORTED };
+    struct account_new fresh = { 0 };
     struct msg_account_create m;
     struct state_import *import;
     struct id account;
@@ -132,7 +131,7 @@ static struct err envelope_open(const struct state *state, const struct state_im
            ERR_MISMATCH,
            "ciphertext_b64: sealed for another deployment, keyset, account, policy or authorisers");
     memcpy(key->b, plain.b, sizeof(key->b));
-    return ecdsa_check(key);
+    return OK;
 }
 
 struct err import_finish(struct turn *turn)
@@ -140,7 +139,7 @@ struct err import_finish(struct turn *turn)
     AUTO(seckey_wipe) struct seckey key = { 0 };
     struct state *state = turn->state;
     struct rd rd = rd_of(turn->body);
-    struct account_new fresh = { .provenance = RECORD_IMPORTED };
+    struct account_new fresh = { 0 };
     struct msg_import_finish m;
     struct state_import *import;
 
@@ -148,9 +147,10 @@ struct err import_finish(struct turn *turn)
     turn->account = m.account;
     import = import_find(state, &m.account);
     ENSURE(import, ERR_NOT_FOUND, "account: no import of this id is waiting (or it is done)");
-    fresh.keyset = keyring_find(&state->secret->keyring, &import->keyset);
-    ENSURE(fresh.keyset, ERR_NOT_FOUND, "keyset: not open");
+    TRY(account_find_keyset(state, &import->keyset, &fresh));
     TRY(envelope_open(state, import, &m, &key));
+    TRY(fresh.kind->check(&key));
+    fresh.provenance = fresh.kind->imported;
     fresh.id = import->account;
     fresh.policy = bytes_of(import->policy, import->policy_len);
     fresh.authorisers = bytes_of(import->authorisers, import->authorisers_len);

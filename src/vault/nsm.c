@@ -4,10 +4,9 @@
 #include "base/cbor.h"
 #include "base/ct.h"
 #include "base/must.h"
+#include "vault/nsm_worker.h"
 
 #include <string.h>
-
-#define REQUEST_BYTES 4096 // NSM_REQUEST_MAX_SIZE
 
 // An answer and the reader over it. Wiped by its owner when it may hold random bytes.
 struct answer {
@@ -20,6 +19,14 @@ static void answer_wipe(struct answer *answer)
     ct_wipe(answer->bytes, sizeof(answer->bytes));
 }
 
+static struct err nsm_call(const struct nsm *nsm, struct bytes request, uint8_t *answer, size_t cap,
+                           size_t *n)
+{
+    if (nsm->worker)
+        return nsm_worker_call(nsm->worker, request, answer, cap, n);
+    return nsm->call(nsm->fd, request, answer, cap, n);
+}
+
 // Carries out the request and opens the map that every answer with fields is: {name: {...}}.
 // Leaves the reader in front of the inner map.
 static struct err nsm_exchange(const struct nsm *nsm, struct bytes request, const char *name,
@@ -27,7 +34,7 @@ static struct err nsm_exchange(const struct nsm *nsm, struct bytes request, cons
 {
     size_t n = 0;
 
-    TRY(nsm->call(nsm->fd, request, answer->bytes, sizeof(answer->bytes), &n));
+    TRY(nsm_call(nsm, request, answer->bytes, sizeof(answer->bytes), &n));
     answer->rd = rd_of(bytes_of(answer->bytes, n));
     ENSURE(cbor_map(&answer->rd) == 1, ERR_DEVICE, "NSM: answer is not a map of one");
     ENSURE(bytes_equal_str(cbor_text(&answer->rd), name), ERR_DEVICE, "NSM: request was refused");
@@ -41,7 +48,7 @@ static struct err nsm_exchange_bare(const struct nsm *nsm, struct bytes request,
     size_t n = 0;
     struct rd rd;
 
-    TRY(nsm->call(nsm->fd, request, bytes, sizeof(bytes), &n));
+    TRY(nsm_call(nsm, request, bytes, sizeof(bytes), &n));
     rd = rd_of(bytes_of(bytes, n));
     ENSURE(bytes_equal_str(cbor_text(&rd), name) && !cbor_end(&rd).code, ERR_DEVICE,
            "NSM: request was refused");
@@ -159,7 +166,7 @@ struct err nsm_attest(const struct nsm *nsm, const struct nsm_request *request, 
                       uint64_t *timestamp_ms)
 {
     struct answer answer;
-    uint8_t message[REQUEST_BYTES];
+    uint8_t message[NSM_REQUEST_BYTES];
     struct wr wr = WR_OF(message);
     struct bytes document = BYTES_NONE;
     struct attest parsed;

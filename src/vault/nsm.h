@@ -7,12 +7,17 @@
 #include "base/wr.h"
 #include "crypto/attest.h"
 
-#define NSM_ANSWER_BYTES 12288 // the driver's own limit (NSM_RESPONSE_MAX_SIZE)
-#define NSM_PCR_CONFIG   16U
+#define NSM_REQUEST_BYTES 4096  // the driver's own limits (NSM_REQUEST_MAX_SIZE,
+#define NSM_ANSWER_BYTES  12288 // NSM_RESPONSE_MAX_SIZE)
+#define NSM_PCR_CONFIG    16U
 
+struct nsm_worker;
+
+// Requests go through `worker`, if there is one; else `call` is made at once.
 struct nsm {
     struct err (*call)(int fd, struct bytes request, uint8_t *answer, size_t cap, size_t *n);
     int fd;
+    struct nsm_worker *worker;
 };
 
 // n random bytes of the module, n <= 256.

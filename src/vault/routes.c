@@ -3,12 +3,14 @@
 
 #include "base/must.h"
 #include "proto/audit.h"
+#include "vault/access.h"
 #include "vault/account.h"
 #include "vault/admin.h"
 #include "vault/ceremony.h"
 #include "vault/deployment.h"
 #include "vault/import.h"
 #include "vault/sign.h"
+#include "vault/tls.h"
 
 #include <string.h>
 
@@ -34,7 +36,7 @@ static const struct route routes[] = {
     { MSG_ACCOUNT_CREATE, PHASE_READY, true, 32853, account_create },
     { MSG_ACCOUNT_OPEN, PHASE_READY, true, RECORD_BYTES_MAX, account_open },
     { MSG_SIGN_TX, PHASE_READY, true, 172058, sign_tx },
-    { MSG_ATTESTATION, ANY, false, 65, deployment_attestation },
+    { MSG_ATTESTATION, ANY, false, 82, deployment_attestation },
     { MSG_MANIFEST, BOUND, true, MANIFEST_SIGNED_MAX, admin_manifest },
     { MSG_SEAL, BOUND, true, 0, admin_seal },
     { MSG_UNSEAL, PHASE_SEALED, true, 1041, admin_unseal },
@@ -42,6 +44,11 @@ static const struct route routes[] = {
     { MSG_IMPORT_BEGIN, PHASE_READY, true, 32853, import_begin },
     { MSG_IMPORT_FINISH, PHASE_READY, true, 275, import_finish },
     { MSG_ANCHOR_ANSWER, BOUND, true, 133, ceremony_anchored },
+    { MSG_TLS_OPEN, PHASE_READY, true, RECORD_BYTES_MAX, tls_open },
+    { MSG_TLS_SIGN, PHASE_READY, false, 183, tls_sign },
+    { MSG_TLS_CERTIFY, PHASE_READY, true, 4100, tls_certify },
+    { MSG_CLIENTS, BOUND, false, 0, access_clients },
+    { MSG_DENIAL, BOUND, true, 98, access_denial },
 };
 
 static const struct route *routes_find(uint16_t type)

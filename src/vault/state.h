@@ -5,6 +5,7 @@
 
 #include "base/deadline.h"
 #include "crypto/openssl/hpke.h"
+#include "crypto/openssl/p256.h"
 #include "crypto/openssl/rsa.h"
 #include "proto/manifest.h"
 #include "proto/msg.h"
@@ -33,9 +34,11 @@ struct state_pending {
     struct anchor_item item;      // with an anchor: as it stands there, or shall
 };
 
+#define STATE_SEALED (CONFIG_KEYSETS + VAULT_PENDING) // all that can be open or half open
+
 // A sealed item of this boot: written by it, to be written, or met when a keyset was opened.
 struct state_sealed {
-    bool written;
+    bool written;            // it stands there, as far as is known
     struct anchor_item item; // counter 0: free
 };
 
@@ -46,6 +49,7 @@ struct state_anchoring {
     enum msg_step_kind waits_for;
     struct anchor_item item; // manifest: what is being written
     size_t at;               // seal: index in `sealed`
+    unsigned writes;         // seal: how often that one was tried
 };
 
 // An import that waits for the owner's sealed key. Consumed when it succeeds.
@@ -57,12 +61,25 @@ struct state_import {
     size_t policy_len, authorisers_len;
 };
 
+// An open TLS key. It lies ready to sign in libcrypto's pool, which lies in the arena.
+struct state_tls {
+    struct p256_key *key; // NULL: free
+    struct id id, keyset;
+    uint32_t generation;
+    enum record_provenance provenance;
+    uint8_t record_hash[32]; // SHA-256 of the record that was opened: another one is opened anew
+    uint64_t used;           // order of use
+};
+
 // What must lie in the arena.
 struct state_secrets {
     struct keyring keyring;
     // Of the operation with the same index: data keys while it creates, shares while it opens, the
     // keyset key (first) while it waits for the anchor.
     struct seckey pending_key[VAULT_PENDING][CONFIG_CMKS];
+    // Of the sealed item with the same index, while SEALED and until it is written: the key of its
+    // MAC, which opens nothing.
+    struct seckey sealed_key[STATE_SEALED];
     struct accounts accounts;
 };
 
@@ -80,14 +97,16 @@ struct state {
     struct config config; // views into config_bytes
     uint8_t pcr16[48];
     uint8_t manifest_bytes[2][MANIFEST_BYTES_MAX];
-    struct bytes manifest_view; // which of them is in force; none before the first manifest
-    struct manifest manifest;   // views into manifest_bytes; serial 0 before the first
-    struct bytes next_view;     // the one that is being applied
+    struct bytes manifest_view;  // which of them is in force; none before the first manifest
+    struct manifest manifest;    // views into manifest_bytes; serial 0 before the first
+    uint8_t manifest_digest[32]; // SHA-256 of its canonical bytes; zero before the first
+    struct bytes next_view;      // the one that is being applied
     struct manifest next;
+    uint8_t next_digest[32];
     uint32_t seals; // how often this boot was sealed
     bool anchored;  // the manifest in force, or the seal, stands in the anchor (proto/receipt.h)
     struct state_anchoring anchoring;
-    struct state_sealed sealed[CONFIG_KEYSETS];
+    struct state_sealed sealed[STATE_SEALED];
     // The vault's own keys, in libcrypto's pool, which lies in the arena: new ones at each boot and
     // after each seal, none while sealed.
     struct rsa_key *recipient;
@@ -95,6 +114,8 @@ struct state {
     struct hpke_key *import_key;
     uint8_t import_public[HPKE_PUBLIC_BYTES];
     struct state_import import[VAULT_IMPORTS];
+    struct state_tls tls[VAULT_TLS_KEYS];
+    uint64_t tls_used;
     struct state_pending pending[VAULT_PENDING];
     uint64_t last_operation;
     struct state_secrets *secret;

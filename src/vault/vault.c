@@ -10,14 +10,15 @@
 #include "vault/deployment.h"
 #include "vault/entropy.h"
 #include "vault/memory.h"
+#include "vault/nsm_worker.h"
 
 #include <poll.h>
 #include <pthread.h>
 
 #define HANDOVER_MS 10000
 
-// Main thread and worker: the main thread maps memory and seals the process, the worker, whose
-// stack lies in the arena, does everything that touches a secret.
+// Three threads: the main thread maps memory and seals the process, the worker, whose stack lies in
+// the arena, does everything that touches a secret, and one waits for the NSM.
 struct vault {
     const struct vault_env *env;
     struct memory memory;
@@ -32,15 +33,15 @@ struct vault {
 static void *worker_main(void *context);
 static struct err worker_run(struct vault *vault);
 
-static struct err worker_start(struct vault *vault, pthread_t *thread)
+// Both threads; that of the NSM is there before the worker needs it.
+static struct err threads_start(struct vault *vault, pthread_t *worker)
 {
-    pthread_attr_t attr;
-    bool ok = pthread_attr_init(&attr) == 0 &&
-              pthread_attr_setstack(&attr, vault->memory.stack, VAULT_STACK_BYTES) == 0 &&
-              pthread_create(thread, &attr, worker_main, vault) == 0;
+    struct memory *memory = &vault->memory;
+    struct nsm nsm = { vault->env->nsm_call, vault->env->nsm_fd, NULL };
 
-    ENSURE(ok, ERR_INTERNAL, "vault: the worker cannot be started");
-    return OK;
+    TRY(nsm_worker_start(memory->nsm_worker, &nsm, &memory->nsm_stack));
+    vault->state.nsm.worker = memory->nsm_worker;
+    return memory_start_thread(&memory->worker_stack, worker_main, vault, worker);
 }
 
 static void worker_release(struct vault *vault, bool sealed)
@@ -65,9 +66,8 @@ struct err vault_run(const struct vault_env *env)
     vault.channel.fd = -1;
     TRY(memory_init(&vault.memory));
     vault.state.env = env;
-    vault.state.nsm = (struct nsm) { env->nsm_call, env->nsm_fd };
     vault.state.secret = vault.memory.secrets;
-    TRY(worker_start(&vault, &thread));
+    TRY(threads_start(&vault, &thread));
     if (env->seal)
         sealed = env->seal();
     worker_release(&vault, sealed.code == ERR_NONE);
@@ -99,7 +99,7 @@ static struct err worker_boot(struct vault *vault)
     ecdsa_init(blinding.b);
     TRY(selftest_run());
     TRY(deployment_boot(&vault->state));
-    memory_wipe_stack(&vault->memory);
+    memory_wipe_stack(&vault->memory.worker_stack);
     return OK;
 }
 
@@ -131,7 +131,7 @@ static struct err worker_turn(struct vault *vault)
         return worker_handover(vault);
     if (fds[1].revents && channel_serve(&vault->channel, &vault->state).code)
         channel_replace(&vault->channel, &vault->state, -1);
-    memory_wipe_stack(&vault->memory);
+    memory_wipe_stack(&vault->memory.worker_stack);
     ENSURE(!vault->state.fatal, ERR_DEVICE, "PCR16 is not as it must be: the enclave ends");
     return OK;
 }

@@ -15,21 +15,46 @@ import time
 
 HERE = pathlib.Path(__file__).resolve().parent
 sys.path.insert(0, str(HERE.parent / "system"))
+import eif_oracle as eif  # noqa: E402
 from cloistertest import BUILD, CLI, EMU, PKI, Platform, REGION, ROLE, run, wait_for  # noqa: E402
 
 BOOTTEST = BUILD / "src/enclave/cloister-enclave-boottest"
 RELEASE = BUILD / "src/enclave/cloister-enclave"
+AWS_INIT = BUILD / "test/boot/aws-init"
+# Of AWS's own images, without the keyboard controller's part.
+AWS_CMDLINE = b"reboot=k panic=30 pci=off nomodules console=ttyS0 random.trust_cpu=on"
 MEMORY_MIB = 128
 BOOT_S = 120
 
 
-def build_image(kernel, init, output):
+def build_image(kernel, init, output, *more):
     """The image and its measurements, as `cloister image build` prints them."""
     output.unlink(missing_ok=True)
     cmdline = (HERE.parent.parent / "image/cmdline").read_text().strip()
     printed = json.loads(run(CLI, "image", "build", "--kernel", kernel, "--init", init, "-o", output,
-                             "--cmdline", cmdline, "--json"))
+                             "--cmdline", cmdline, "--json", *more))
     return measurements(printed)
+
+
+def build_nitro_cli_image(kernel, module, output):
+    """An image with the layout that nitro-cli gives to deploy/Dockerfile: init and module in the
+    first ramdisk; program, command and environment in the second. Written without the product."""
+    def entries(folders, files):
+        return {**{name: (0o40755, b"") for name in folders},
+                **{name: (mode, data) for name, mode, data in files}}
+
+    boot = entries(["dev"], [("init", 0o100755, AWS_INIT.read_bytes()),
+                             ("nsm.ko", 0o100755, module.read_bytes())])
+    user = entries(["rootfs", *(f"rootfs/{name}" for name in "dev proc run sys tmp var".split())], [
+        ("cmd", 0o100644, b"/cloister-enclave\n"),
+        ("env", 0o100644, b"PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin\n"),
+        ("rootfs/cloister-enclave", 0o100755, BOOTTEST.read_bytes())])
+    image = eif.write([
+        (eif.KERNEL, kernel.read_bytes()), (eif.CMDLINE, AWS_CMDLINE),
+        (eif.METADATA, b'{"ImageName":"cloister-enclave"}'), (eif.RAMDISK, eif.cpio(boot)),
+        (eif.RAMDISK, eif.cpio(user))])
+    output.write_bytes(image)
+    return {f"pcr{i}": value.hex() for i, value in eif.read(image)["pcrs"].items()}
 
 
 def describe_image(image):

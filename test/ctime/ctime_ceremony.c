@@ -64,7 +64,7 @@ static struct err module(int fd, struct bytes request, uint8_t *answer, size_t c
 }
 
 static struct state state = {
-    .nsm = { module, -1 },
+    .nsm = { .call = module, .fd = -1 },
     .secret = &secret,
     .config = { .deployment = { { 1 } },
                 .keysets = 1,

@@ -10,6 +10,7 @@
 #include "crypto/openssl/hpke.h"
 #include "crypto/openssl/libcrypto.h"
 #include "crypto/openssl/mac.h"
+#include "crypto/openssl/p256.h"
 #include "crypto/openssl/sha2.h"
 #include "crypto/shamir.h"
 
@@ -57,6 +58,30 @@ static void wipe(void)
     pool_put(&pool, block);
     block = pool_get(&pool, 128); // the first block again
     must(ct_is_zero(bytes_of(block, 128)));
+}
+
+// The nonce is as secret as the key: it is hashed from key, message and random bytes.
+static void p256(void)
+{
+    uint8_t public_key[P256_PUBLIC_BYTES], spki[P256_SPKI_BYTES], signature[P256_SIGNATURE_MAX];
+    struct wr wr = WR_OF(signature);
+    struct p256_key *ready;
+    struct seckey key;
+
+    must(!libcrypto_init().code);
+    ctime_key(&key, 1);
+    must(!p256_check(&key).code);
+    must(!p256_key_of(&ready, &key).code);
+    p256_key_public(ready, public_key);
+    ctime_depends(public_key, sizeof(public_key));
+    p256_key_spki(ready, spki);
+    for (size_t i = 0; i < 3; i++) {
+        wr.len = 0;
+        must(!p256_sign(&wr, ready, BYTES_LIT("message")).code);
+    }
+    ctime_show(&wr.len, sizeof(wr.len));
+    ctime_depends(signature, wr.len);
+    p256_key_free(&ready);
 }
 
 // What the check exists to find. The compiler must not make it branchless: it returns early.
@@ -321,6 +346,7 @@ const struct ctime_group ctime_groups_crypto[] = {
     { "ecdsa_check", ecdsa_verify_key },
     { "ecdsa_public", ecdsa_derive },
     { "ecdsa_sign", ecdsa_signs },
+    { "p256", p256 },
     { "mac", mac },
     { "sha2", sha2 },
     { "keccak", keccak },

@@ -6,12 +6,14 @@
 #include "base/cbor.h"
 #include "crypto/ecdsa.h"
 #include "crypto/openssl/libcrypto.h"
+#include "crypto/openssl/p256.h"
 #include "eth/tx.h"
 #include "proto/policy.h"
 #include "vault/account.h"
 #include "vault/entropy.h"
 #include "vault/seal.h"
 #include "vault/sign.h"
+#include "vault/tls.h"
 
 #include <string.h>
 
@@ -45,7 +47,7 @@ static struct err give_random(int fd, struct bytes request, uint8_t *answer, siz
     return OK;
 }
 
-static const struct nsm nsm = { give_random, -1 };
+static const struct nsm nsm = { .call = give_random, .fd = -1 };
 
 static void start(void)
 {
@@ -127,18 +129,19 @@ struct made {
     struct record record;
 };
 
-static void make_fields(struct made *made)
+static void make_fields(struct made *made, enum record_purpose purpose)
 {
     struct wr policy = WR_OF(made->policy), authorisers = WR_OF(made->authorisers);
 
-    policy_write(&policy, &(struct policy) { POLICY_UNRESTRICTED });
+    policy_write(&policy,
+                 &(struct policy) { purpose == RECORD_TLS ? POLICY_NOTHING : POLICY_UNRESTRICTED });
     policy_write_no_authorisers(&authorisers);
     made->record = (struct record) {
         .deployment = deployment,
         .keyset = keyset_id,
         .id = account_id,
-        .key_type = RECORD_SECP256K1,
-        .purpose = RECORD_ACCOUNT,
+        .key_type = purpose == RECORD_TLS ? RECORD_P256 : RECORD_SECP256K1,
+        .purpose = purpose,
         .provenance = RECORD_GENERATED,
         .generation = 1,
         .created_ms = 1,
@@ -150,14 +153,14 @@ static void make_fields(struct made *made)
     policy_authoriser_hash(made->record.authoriser_hash, made->record.authorisers);
 }
 
-// The record of an account with this key, as account_create makes it.
-static struct bytes make_record(struct made *made, const struct seckey *keyset_key,
-                                const struct seckey *key)
+// The record of an account or a TLS key, as account_create makes it.
+static struct bytes make_record(struct made *made, enum record_purpose purpose,
+                                const struct seckey *keyset_key, const struct seckey *key)
 {
     struct wr public_wr = WR_OF(made->public_bytes), wr = WR_OF(made->bytes);
 
-    make_fields(made);
-    must(!ecdsa_public(made->public_key, key).code);
+    make_fields(made, purpose);
+    must(!(purpose == RECORD_TLS ? p256_public : ecdsa_public)(made->public_key, key).code);
     ctime_show(made->public_key, sizeof(made->public_key));
     record_write_public(&public_wr, &made->record);
     made->record.public_bytes = wr_done(&public_wr);
@@ -178,7 +181,7 @@ static void record(void)
     start();
     ctime_key(&keyset_key, 1);
     ctime_key(&key, 2);
-    (void)make_record(&made, &keyset_key, &key);
+    (void)make_record(&made, RECORD_ACCOUNT, &keyset_key, &key);
     must(!seal_open_record(&opened, &keyset_key, &made.record).code);
     ctime_depends(opened.b, sizeof(opened.b));
     must(ctime_verdict(seckey_equal(&opened, &key)));
@@ -232,7 +235,7 @@ static void account(void)
     state.config.network[0] = (struct config_network) { BYTES_LIT("dev"), 31337 };
     ctime_key(&keyset_key, 1);
     ctime_key(&key, 2);
-    bytes = make_record(&made, &keyset_key, &key);
+    bytes = make_record(&made, RECORD_ACCOUNT, &keyset_key, &key);
     must(!keyring_put(&secret.keyring, &keyset_id, &configured, &keyset_key).code);
     must(!account_slot_of_record(&state, bytes, &slot).code);
     ctime_depends(slot->key.b, sizeof(slot->key.b));
@@ -241,8 +244,41 @@ static void account(void)
     sign(&state, bytes);
 }
 
+// The same for a TLS key.
+static void tls(void)
+{
+    static struct state_secrets secret;
+    static struct state state;
+    static const uint8_t transcript[32] = { 4 };
+    struct config_keyset configured = { .name = BYTES_LIT("tls"), .purpose = CONFIG_TLS };
+    uint8_t body[128], result[128];
+    struct wr wr = WR_OF(body), out = WR_OF(result);
+    struct turn turn = { .state = &state, .out = &out };
+    struct seckey keyset_key, key;
+    struct made made;
+
+    start();
+    state.secret = &secret;
+    state.config.deployment = deployment;
+    ctime_key(&keyset_key, 1);
+    ctime_key(&key, 2);
+    turn.body = make_record(&made, RECORD_TLS, &keyset_key, &key);
+    must(!keyring_put(&secret.keyring, &keyset_id, &configured, &keyset_key).code);
+    must(!tls_open(&turn).code);
+    out.len = 0;
+    msg_write_tls_sign(&wr, &(struct msg_tls_sign) { .key = account_id,
+                                                     .kind = MSG_TLS_VERIFY13,
+                                                     .input = BYTES_OF(transcript) });
+    turn.body = wr_done(&wr);
+    must(!tls_sign(&turn).code);
+    ctime_show(&out.len, sizeof(out.len));
+    ctime_depends(result, out.len);
+    tls_close_all(&state);
+}
+
 const struct ctime_group ctime_groups_vault[] = {
-    { "entropy", entropy },  { "entropy_seed", entropy_seeds }, { "keyring", keyring },
-    { "seal_share", share }, { "seal_record", record },         { "account", account },
-    { NULL, NULL },
+    { "entropy", entropy },    { "entropy_seed", entropy_seeds },
+    { "keyring", keyring },    { "seal_share", share },
+    { "seal_record", record }, { "tls", tls },
+    { "account", account },    { NULL, NULL },
 };

@@ -4,11 +4,44 @@
 #include "fuzz.h"
 
 #include "proto/approval.h"
+#include "proto/clients.h"
 #include "proto/manifest.h"
 
 #define OUT_MAX 65536
 
 static uint8_t out[OUT_MAX];
+static uint8_t again[OUT_MAX];
+
+// Every entry is written as it stood, and nothing is left over.
+static void fuzz_clients(struct bytes section)
+{
+    struct wr wr = WR_OF(again);
+    struct bytes rest = section;
+    struct clients_entry entry;
+
+    while (rest.n) {
+        must(clients_next(&rest, &entry));
+        must(entry.operations && entry.label.n);
+        must(!entry.patterns || !clients_matches(&entry, BYTES_LIT("?")) ||
+             clients_matches(&entry, BYTES_LIT("")));
+        clients_write(&wr, &entry);
+    }
+    must(bytes_equal(wr_done(&wr), section));
+    (void)clients_has_anyone(section);
+}
+
+static void fuzz_web(struct bytes section)
+{
+    struct wr wr = WR_OF(again);
+    struct bytes rest = section;
+    struct clients_web web;
+
+    while (rest.n) {
+        must(clients_next_web(&rest, &web) && web.text.n);
+        clients_write_web(&wr, &web);
+    }
+    must(bytes_equal(wr_done(&wr), section));
+}
 
 static void fuzz_manifest(struct bytes in)
 {
@@ -25,6 +58,8 @@ static void fuzz_manifest(struct bytes in)
     (void)manifest_admits(&manifest, &id, digest);
     (void)manifest_floor(&manifest, &id);
     (void)manifest_disables(&manifest, &id);
+    fuzz_clients(manifest.clients);
+    fuzz_web(manifest.web);
 }
 
 static void fuzz_signed(struct bytes in)

@@ -31,11 +31,18 @@ FUZZ_BODY(created)
 FUZZ_BODY(account)
 FUZZ_BODY(sign_tx)
 FUZZ_BODY(signed)
+FUZZ_BODY(attestation)
+FUZZ_BODY(tls_key)
+FUZZ_BODY(tls_sign)
+FUZZ_BODY(tls_certify)
+FUZZ_BODY(clients)
+FUZZ_BODY(denial)
 
 static bool (*const readers[])(struct bytes body, struct wr *wr) = {
-    fuzz_status,         fuzz_keyset_create, fuzz_step,          fuzz_kms_answer,
-    fuzz_account_create, fuzz_import_ready,  fuzz_import_finish, fuzz_created,
-    fuzz_account,        fuzz_sign_tx,       fuzz_signed,
+    fuzz_status,       fuzz_keyset_create, fuzz_step,    fuzz_kms_answer, fuzz_account_create,
+    fuzz_import_ready, fuzz_import_finish, fuzz_created, fuzz_account,    fuzz_sign_tx,
+    fuzz_signed,       fuzz_attestation,   fuzz_tls_key, fuzz_tls_sign,   fuzz_tls_certify,
+    fuzz_clients,      fuzz_denial,
 };
 
 static void fuzz_body(struct bytes body)

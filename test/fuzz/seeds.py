@@ -5,6 +5,7 @@
 Deterministic: running it again changes nothing. It never removes a file: inputs that a campaign
 found and somebody kept stand beside these.
 """
+import hashlib
 import os
 import sys
 
@@ -235,6 +236,30 @@ def cms():
 
 # -- what administrators sign -------------------------------------------------------------------
 
+def var8(b):
+    return bytes([len(b)]) + b
+
+
+def client(identity, kind, operations, label, *patterns, certificate=b''):
+    return (identity + bytes([kind]) + be(operations, 2) + var8(label) + bytes([len(patterns)]) +
+            b''.join(map(var8, patterns)) + var16(certificate))
+
+
+def messages():
+    def one(name, kind, body):
+        write('msg', name, be(10 + len(body), 4) + be(kind, 2) + be(7, 8) + body)
+
+    key = b'\x22' * 16
+    one('attestation', 10, var8(b'nonce') + var8(key))
+    one('tls-key', 0x8012, key + b'\x02' + b'\x77' * 32 + b'\x01')
+    one('tls-sign', 19, key + b'\x01' + var8(b'\x88' * 32))
+    one('tls-certify', 20, key + b'\x02' + be(397, 2) + b'\x02\x01' + var8(b'signer.example') +
+        b'\x02' + var8(b'\x0a\x00\x00\x01'))
+    one('clients', 0x8015, be(3, 8) + b'\x01' + var16(client(b'\x01' * 32, 1, 2, b'a', b'*')) +
+        var16(b'\x01\x01*'))
+    one('denial', 22, b'\x02' + b'\x01' * 32 + var8(b'192.0.2.1:443'))
+
+
 def manifests():
     def section(kind, *entries):
         content = b''.join(entries)
@@ -247,6 +272,11 @@ def manifests():
     approvals = b'\x02' + b'\x00' + b'\x44' * 64 + b'\x02' + b'\x55' * 64
     write('manifest', 'manifest', b'm' + whole)
     write('manifest', 'empty', b'm' + whole[:34] + b'\x00')
+    write('manifest', 'clients', b'm' + whole[:34] + b'\x02' + section(
+        4, client(bytes(32), 4, 1, b'all'), client(b'\x01' * 32, 1, 3, b'signer.example', b'*'),
+        client(b'\x02' * 32, 2, 2, b'token', b'0x52*', b'%s' % ID.encode()),
+        client(hashlib.sha256(b'0CA').digest(), 3, 1, b'ca', certificate=b'0CA')) +
+        section(5, b'\x01\x01*', b'\x02\x13https://app.example'))
     write('manifest', 'signed', b's' + be(len(whole), 4) + whole + approvals)
     write('manifest', 'approvals', b'a' + approvals)
     item = b'\x01' + b'\x01' * 16 + b'\x02' * 16
@@ -409,5 +439,5 @@ def virtio():
 
 
 if __name__ == '__main__':
-    for part in (control, vault, streams, attest, cms, manifests, texts, http, images, virtio):
+    for part in (control, vault, streams, attest, cms, messages, manifests, texts, http, images, virtio):
         part()

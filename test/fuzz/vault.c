@@ -120,7 +120,7 @@ static void start_vault(void)
     for (unsigned i = 0; i < ARRAY_LEN(devices); i++)
         device_new(i);
     state.env = &env;
-    state.nsm = (struct nsm) { device_call, 1 };
+    state.nsm = (struct nsm) { .call = device_call, .fd = 1 };
     state.secret = memory.secrets;
     fuzz_ok(deployment_boot(&state));
     own_keys();
@@ -171,7 +171,7 @@ static void start(void)
     valid[KIND_FAILED].type = MSG_KMS_FAILED;
     valid[KIND_FAILED].n = sizeof(uint64_t);
     valid[KIND_ATTESTATION].type = MSG_ATTESTATION;
-    valid[KIND_ATTESTATION].n = 1; // no nonce
+    valid[KIND_ATTESTATION].n = 2; // no nonce, no key
     start_vault();
     make_keyset();
     make_account();

@@ -208,7 +208,8 @@ class Platform:
         return pcr16
 
     def put_policy(self, **other):
-        """Puts the key policy; other=... replaces a condition (pcr0, pcr16, pcr3, deployment)."""
+        """Puts the key policy; other=... replaces a condition (pcr0, pcr16, pcr3, deployment), or adds
+        one (pcr8)."""
         attested = "kms:RecipientAttestation:PCR"
         policy = {"Version": "2012-10-17", "Statement": [{
             "Sid": "enclave", "Effect": "Allow", "Principal": {"AWS": "*"},
@@ -217,7 +218,8 @@ class Platform:
                 "StringEqualsIgnoreCase": {
                     attested + "0": other.get("pcr0", self.pcrs["pcr0"]),
                     attested + "16": other.get("pcr16", self.pcr16),
-                    attested + "3": other.get("pcr3", self.pcrs["pcr3"])},
+                    attested + "3": other.get("pcr3", self.pcrs["pcr3"]),
+                    **({attested + "8": other["pcr8"]} if "pcr8" in other else {})},
                 "StringEquals": {
                     "kms:EncryptionContext:service": "cloister",
                     "kms:EncryptionContext:deployment": other.get("deployment",

@@ -159,6 +159,19 @@ def verify_signature(section, pcr0):
 
 # -- archives --------------------------------------------------------------------------------------
 
+def cpio(entries):
+    """The "newc" archive of {name: (mode, bytes)}, as `uncpio` wants it."""
+    archive = b""
+    for inode, (name, (mode, data)) in enumerate(
+            [*sorted(entries.items()), ("TRAILER!!!", (0, b""))], 1):
+        is_end, name = name == "TRAILER!!!", name.encode() + b"\0"
+        fields = [0 if is_end else inode, mode, 0, 0, 2 if mode & 0o40000 else 1, 0, len(data), 0, 0, 0,
+                  0, len(name), 0]
+        for part in (b"070701" + b"".join(b"%08x" % field for field in fields) + name, data):
+            archive += part + bytes(-len(part) % 4)
+    return archive + bytes(-len(archive) % 512)
+
+
 def uncpio(archive):
     """{name: (mode, bytes)} of a "newc" archive that must be reproducible: root's, of time 0."""
     entries, at, inode = {}, 0, 0

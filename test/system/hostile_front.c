@@ -7,8 +7,8 @@
 #include "base/hex.h"
 #include "base/must.h"
 #include "crypto/ecdsa.h"
+#include "crypto/openssl/p256.h"
 #include "eth/tx.h"
-#include "proto/policy.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -28,8 +28,9 @@ struct spy {
 static struct vaulthost host;
 static struct spy spy;
 static uint8_t keyset_record[KEYSET_BYTES_MAX], account_record[RECORD_BYTES_MAX];
-static size_t keyset_len, account_len;
-static struct id keyset_id;
+static uint8_t tls_keyset_record[KEYSET_BYTES_MAX], tls_record[RECORD_BYTES_MAX];
+static size_t keyset_len, account_len, tls_keyset_len, tls_len;
+static struct id keyset_id, tls_id, tls_key;
 
 static void spy_on(void *context, struct bytes received)
 {
@@ -64,24 +65,32 @@ static struct bytes message_sign_tx(struct wr *wr, bool with_record)
     return wr_done(wr);
 }
 
-static struct bytes message_account_create(struct wr *wr, enum policy_kind kind)
+static struct bytes message_tls(uint16_t type, struct wr *wr)
 {
-    static uint8_t policy[8], authorisers[8];
-    struct wr policy_wr = WR_OF(policy), authorisers_wr = WR_OF(authorisers);
-    struct msg_account_create m = { .keyset = keyset_id };
+    static const uint8_t transcript[32] = { 1 };
 
-    policy_write(&policy_wr, &(struct policy) { kind });
-    policy_write_no_authorisers(&authorisers_wr);
-    m.policy = wr_done(&policy_wr);
-    m.authorisers = wr_done(&authorisers_wr);
-    msg_write_account_create(wr, &m);
+    if (type == MSG_TLS_OPEN)
+        wr_bytes(wr, bytes_of(tls_record, tls_len));
+    if (type == MSG_TLS_SIGN)
+        msg_write_tls_sign(wr, &(struct msg_tls_sign) { .key = tls_key,
+                                                        .kind = MSG_TLS_VERIFY13,
+                                                        .input = BYTES_OF(transcript) });
+    if (type == MSG_TLS_CERTIFY)
+        msg_write_tls_certify(
+            wr, &(struct msg_tls_certify) { .key = tls_key,
+                                            .kind = MSG_TLS_SELF_SIGNED,
+                                            .days = 397,
+                                            .names = 1,
+                                            .name = { { MSG_TLS_DNS, BYTES_LIT("a.example") } } });
+    if (type == MSG_DENIAL)
+        msg_write_denial(wr, &(struct msg_denial) { .operation = 2, .source = BYTES_LIT("::1") });
     return wr_done(wr);
 }
 
 // A well-formed body of each message type, as a starting point for damage.
 static struct bytes message_of(uint16_t type, struct wr *wr)
 {
-    static const uint8_t nonce[] = { 3, 1, 2, 3 };
+    static const uint8_t nonce[] = { 3, 1, 2, 3, 0 };
 
     if (type == MSG_CONFIGURE)
         return vaulthost_config(7);
@@ -94,7 +103,7 @@ static struct bytes message_of(uint16_t type, struct wr *wr)
                                                             .cmk = BYTES_LIT(VAULTHOST_ARN),
                                                             .cms = BYTES_LIT("0\x80") });
     if (type == MSG_ACCOUNT_CREATE || type == MSG_IMPORT_BEGIN)
-        return message_account_create(wr, POLICY_UNRESTRICTED);
+        return vaulthost_account_body(&keyset_id, POLICY_UNRESTRICTED);
     if (type == MSG_KMS_FAILED)
         return BYTES_LIT("\0\0\0\0\0\0\0\1");
     if (type == MSG_IMPORT_FINISH)
@@ -108,21 +117,28 @@ static struct bytes message_of(uint16_t type, struct wr *wr)
         return message_sign_tx(wr, true);
     if (type == MSG_ATTESTATION)
         return BYTES_OF(nonce);
-    return wr_done(wr);
+    return message_tls(type, wr);
 }
 
 static int setup(void **context)
 {
+    static const struct vaulthost_options options = { .deployment = 7, .tls = true };
     const char *pki = getenv("CLOISTER_PKI");
+    struct record record;
 
     (void)context;
     must(pki);
     spy.bytes = malloc(SEEN_MAX);
     must(spy.bytes);
     vaulthost_start(&host, pki);
-    vaulthost_configure(&host, 7);
+    must(!vaulthost_call(&host, MSG_CONFIGURE, vaulthost_config_of(&options)).verdict.code);
     keyset_len = vaulthost_keyset(&host, keyset_record, &keyset_id);
     account_len = vaulthost_account(&host, &keyset_id, account_record);
+    tls_keyset_len = vaulthost_keyset_of(&host, "tls", tls_keyset_record, &tls_id);
+    tls_len = vaulthost_tls_key(&host, &tls_id, tls_record);
+    must(!record_read(&record, bytes_of(tls_record, tls_len)).code);
+    must(!vaulthost_call(&host, MSG_TLS_OPEN, bytes_of(tls_record, tls_len)).verdict.code);
+    tls_key = record.id;
     host.seen = spy_on;
     host.seen_context = &spy;
     return 0;
@@ -147,7 +163,7 @@ static void test_every_message_cut_short(void **context)
     uint8_t space[4096];
 
     (void)context;
-    for (uint16_t type = MSG_CONFIGURE; type <= MSG_ANCHOR_ANSWER; type++) {
+    for (uint16_t type = MSG_CONFIGURE; type <= MSG_DENIAL; type++) {
         struct wr wr = WR_OF(space);
         struct bytes whole = message_of(type, &wr);
 
@@ -167,14 +183,14 @@ static void test_every_message_too_long(void **context)
     uint8_t space[4096];
 
     (void)context;
-    for (uint16_t type = MSG_STATUS; type <= MSG_ANCHOR_ANSWER; type++) {
+    for (uint16_t type = MSG_STATUS; type <= MSG_DENIAL; type++) {
         struct wr wr = WR_OF(space);
         struct bytes whole = message_of(type, &wr);
 
         memset(longer, 0, sizeof(longer));
         if (whole.n)
             memcpy(longer, whole.p, whole.n);
-        if (type == MSG_STATUS || type == MSG_CONFIG || type == MSG_SEAL)
+        if (type == MSG_STATUS || type == MSG_CONFIG || type == MSG_SEAL || type == MSG_CLIENTS)
             continue; // covered below: no body is a body of length zero
         for (size_t i = 0; i < ARRAY_LEN(extra); i++)
             assert_int_not_equal(
@@ -189,22 +205,27 @@ static void test_every_message_too_long(void **context)
                      ERR_TOO_LARGE);
     assert_int_equal(vaulthost_call(&host, MSG_SEAL, bytes_of(longer, 1)).verdict.code,
                      ERR_TOO_LARGE);
+    assert_int_equal(vaulthost_call(&host, MSG_CLIENTS, bytes_of(longer, 1)).verdict.code,
+                     ERR_TOO_LARGE);
     still_serves();
 }
 
 static void test_every_bit_flipped(void **context)
 {
     static uint8_t damaged[8192];
-    static const uint16_t types[] = { MSG_KEYSET_OPEN, MSG_ACCOUNT_OPEN, MSG_SIGN_TX };
+    static const uint16_t types[] = { MSG_KEYSET_OPEN, MSG_ACCOUNT_OPEN, MSG_SIGN_TX, MSG_TLS_OPEN,
+                                      MSG_TLS_SIGN };
     uint8_t space[4096];
 
     (void)context;
     for (size_t t = 0; t < ARRAY_LEN(types); t++) {
         struct wr wr = WR_OF(space);
         struct bytes whole = message_of(types[t], &wr);
-        // In a signing request the payload may be changed (that is another transaction); the
-        // record in it may not.
-        size_t n = types[t] == MSG_SIGN_TX ? 16 + 4 + account_len : whole.n;
+        // In a signing request the payload may be changed (that is another transaction, or another
+        // handshake); what stands before it may not.
+        size_t n = types[t] == MSG_SIGN_TX    ? 16 + 4 + account_len
+                   : types[t] == MSG_TLS_SIGN ? 16 + 2
+                                              : whole.n;
 
         memcpy(damaged, whole.p, whole.n);
         for (size_t bit = 0; bit < 8 * n; bit++) {
@@ -227,7 +248,7 @@ static void test_unknown_types(void **context)
     for (uint32_t type = 0; type <= UINT16_MAX; type += type < 64 ? 1 : 257) {
         struct vaulthost_answer answer;
 
-        if ((type >= MSG_STATUS && type <= MSG_ANCHOR_ANSWER) || type & MSG_ANSWER)
+        if ((type >= MSG_STATUS && type <= MSG_DENIAL) || type & MSG_ANSWER)
             continue;
         answer = vaulthost_call(&host, (uint16_t)type, BYTES_LIT("anything"));
         assert_int_equal(answer.verdict.code, ERR_UNSUPPORTED);
@@ -323,10 +344,10 @@ static void test_other_networks(void **context)
 
 static void test_account_without_policy(void **context)
 {
-    uint8_t space[4096], create[256], record[1024], body[4096];
-    struct wr create_wr = WR_OF(create), wr = WR_OF(space), body_wr = WR_OF(body);
+    uint8_t space[4096], record[1024], body[4096];
+    struct wr wr = WR_OF(space), body_wr = WR_OF(body);
     struct vaulthost_answer answer = vaulthost_call(
-        &host, MSG_ACCOUNT_CREATE, message_account_create(&create_wr, POLICY_NOTHING));
+        &host, MSG_ACCOUNT_CREATE, vaulthost_account_body(&keyset_id, POLICY_NOTHING));
     struct msg_created created;
     struct msg_sign_tx m;
     struct rd rd = rd_of(answer.result);
@@ -357,7 +378,7 @@ static void spy_finds_none(const char *name, const struct seckey *secret)
 
 static void test_no_secret_was_sent(void **context)
 {
-    struct seckey keyset_key, account_key;
+    struct seckey keyset_key, account_key, tls_keyset_key, tls_secret;
     uint8_t public_key[ECDSA_PUBLIC_BYTES];
     struct record record;
 
@@ -372,6 +393,13 @@ static void test_no_secret_was_sent(void **context)
     assert_memory_equal(public_key, record.public_key.p, sizeof(public_key));
     spy_finds_none("keyset key", &keyset_key);
     spy_finds_none("account key", &account_key);
+    vaulthost_keyset_key(&host, bytes_of(tls_keyset_record, tls_keyset_len), &tls_keyset_key);
+    vaulthost_account_key(&tls_keyset_key, bytes_of(tls_record, tls_len), &tls_secret);
+    must(!p256_public(public_key, &tls_secret).code);
+    must(!record_read(&record, bytes_of(tls_record, tls_len)).code);
+    assert_memory_equal(public_key, record.public_key.p, sizeof(public_key));
+    spy_finds_none("TLS keyset key", &tls_keyset_key);
+    spy_finds_none("TLS key", &tls_secret);
     for (unsigned i = 0; i < host.data_keys; i++)
         spy_finds_none("data key", &host.data_key[i]);
 }

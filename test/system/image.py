@@ -479,6 +479,41 @@ def verifying(world, key, other):
            "verify: by the trust file", result.stderr)
 
 
+def emulated(world):
+    """The emulated hypervisor measures the same, PCR8 too, and starts what AWS would start."""
+    def measured(name):
+        return run(BUILD / "src/emu/cloister-emu", "measure", "--eif", world.dir / name, check=False)
+
+    for name in ("s.eif", "signed.eif", "mini.eif", "p.eif"):
+        image = eif.read((world.dir / name).read_bytes())
+        expected = {f"pcr{i}": value.hex() for i, value in image["pcrs"].items()}
+        expected["pcr3"] = "00" * 48
+        if image["sections"][-1][0] == eif.SIGNATURE:
+            expected["pcr8"] = eif.verify_signature(image["sections"][-1][1], image["pcrs"][0]).hex()
+        result = measured(name)
+        world.tap.ok(result.returncode == 0 and json.loads(result.stdout) == expected,
+                     f"the emulator measures {name} as the oracle does", result.stdout + result.stderr)
+    section = eif.read((world.dir / "signed.eif").read_bytes())["sections"][-1]
+    pem, document = list(eif.cbor(section[1])[0][0].values())
+    odd = [("of two signatures", [section, section]), ("without a map", [(eif.SIGNATURE, b"\x80")]),
+           ("with no certificate", [(eif.SIGNATURE, eif.encode([{"signature": document}]))]),
+           ("with a certificate that is none", [(eif.SIGNATURE, eif.encode(
+               [{"signing_certificate": list(b"none"), "signature": document}]))]),
+           ("with bytes above 255", [(eif.SIGNATURE, eif.encode(
+               [{"signing_certificate": [256], "signature": document}]))]),
+           ("with more behind it", [(eif.SIGNATURE, section[1] + b"\0")]),
+           ("that is cut", [(eif.SIGNATURE, section[1][:-1])]),
+           ("of another algorithm", [(eif.SIGNATURE, eif.encode([{
+               "signing_certificate": pem, "signature": [d + (i == 5) for i, d in enumerate(document)]}]))]),
+           ("larger than 32 KiB", [(eif.SIGNATURE, bytes(32769))])]
+    for name, sections in odd:
+        world.put("odd.eif", eif.write([*MINI, *sections]))
+        world.refused(measured("odd.eif"), 1, "odd.eif: ", f"the emulator starts no image {name}")
+    for name, text in (("forged.eif", "not the certificate's"), ("moved.eif", "another image"),
+                       ("index.eif", "register_index"), ("old.eif", "not valid now")):
+        world.refused(measured(name), 1, text, f"the emulator starts no image like {name}")
+
+
 def published(world):
     """An image whose checksum, digest and PCRs were worked out by hand when the format was studied."""
     image = eif.write(MINI)
@@ -507,6 +542,7 @@ def main():
         hostile(world)
         damaged(world)
         verifying(world, *keys)
+        emulated(world)
         published(world)
     finally:
         shutil.rmtree(world.dir)

@@ -6,7 +6,6 @@
 #include "crypto/attest.h"
 #include "crypto/openssl/libcrypto.h"
 #include "eth/tx.h"
-#include "proto/tag.h"
 #include "verify/userdata.h"
 
 #include <setjmp.h>
@@ -54,40 +53,15 @@ static enum err_code apply(const struct manifest *manifest, unsigned who)
 static size_t keyset_create(uint8_t record[static KEYSET_BYTES_MAX],
                             uint8_t entry[static MANIFEST_KEYSET_BYTES])
 {
-    static uint8_t fields[KEYSET_BYTES_MAX];
-    struct vaulthost_answer answer =
-        vaulthost_call(&host, MSG_KEYSET_CREATE, BYTES_LIT("\x04main\x00"));
-    struct msg_step step = vaulthost_step(&answer);
-    struct wr wr = WR_OF(fields);
-    struct keyset keyset;
-    struct bytes field;
+    size_t n = vaulthost_keyset_create(&host, "main", record);
 
-    while (step.kind != MSG_STEP_DONE) {
-        answer = vaulthost_kms(&host, &step);
-        step = vaulthost_step(&answer);
-    }
-    must(step.record.n <= KEYSET_BYTES_MAX);
-    memcpy(record, step.record.p, step.record.n);
-    must(!keyset_read(&keyset, bytes_of(record, step.record.n)).code);
-    keyset_write_public(&wr, &keyset);
-    field = wr_done(&wr);
-    memcpy(entry, keyset.id.b, sizeof(keyset.id.b));
-    tag_hash(entry + sizeof(keyset.id.b), TAG_KEYSET, &field, 1);
-    return step.record.n;
+    admit(entry, bytes_of(record, n));
+    return n;
 }
 
 static enum err_code keyset_open(struct bytes record)
 {
-    struct vaulthost_answer answer = vaulthost_call(&host, MSG_KEYSET_OPEN, record);
-
-    while (answer.verdict.code == ERR_NONE) {
-        struct msg_step step = vaulthost_step(&answer);
-
-        if (step.kind == MSG_STEP_DONE)
-            return ERR_NONE;
-        answer = vaulthost_kms(&host, &step);
-    }
-    return (enum err_code)answer.verdict.code;
+    return vaulthost_keyset_open(&host, record);
 }
 
 static void test_only_admitted_keysets_open(void **context)
@@ -253,7 +227,7 @@ static enum err_code unseal(uint32_t seals, unsigned who)
 static uint32_t attested_seals(void)
 {
     static struct attest attest;
-    struct vaulthost_answer answer = vaulthost_call(&host, MSG_ATTESTATION, BYTES_LIT("\0"));
+    struct vaulthost_answer answer = vaulthost_call(&host, MSG_ATTESTATION, BYTES_LIT("\0\0"));
     struct receipt_status status;
 
     must(answer.verdict.code == 0 && !attest_parse(&attest, answer.result).code);

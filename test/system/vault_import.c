@@ -3,6 +3,7 @@
 // another deployment, a second time, a bad key, a damaged envelope: each is refused.
 #include "vaulthost.h"
 
+#include "base/hex.h"
 #include "base/must.h"
 #include "crypto/ecdsa.h"
 #include "crypto/openssl/hpke.h"
@@ -17,19 +18,20 @@
 #include <cmocka.h>
 
 static struct vaulthost host;
-static struct id keyset_id;
+static struct id keyset_id, tls_id;
 static uint8_t keyset_record[KEYSET_BYTES_MAX];
-static size_t keyset_len;
 
 static int start(void **context)
 {
+    static const struct vaulthost_options options = { .deployment = 7, .tls = true };
     const char *pki = getenv("CLOISTER_PKI");
 
     (void)context;
     must(pki);
     vaulthost_start(&host, pki);
-    vaulthost_configure(&host, 7);
-    keyset_len = vaulthost_keyset(&host, keyset_record, &keyset_id);
+    must(!vaulthost_call(&host, MSG_CONFIGURE, vaulthost_config_of(&options)).verdict.code);
+    (void)vaulthost_keyset(&host, keyset_record, &keyset_id);
+    (void)vaulthost_keyset_of(&host, "tls", keyset_record, &tls_id);
     return 0;
 }
 
@@ -47,31 +49,30 @@ struct owner {
     struct seckey key;
 };
 
-static void owner_begin(struct owner *owner, enum policy_kind kind)
+static void owner_begin_in(struct owner *owner, const struct id *keyset, enum policy_kind kind)
 {
-    uint8_t body[256], policy[8], authorisers[8];
-    struct wr wr = WR_OF(body), policy_wr = WR_OF(policy), authorisers_wr = WR_OF(authorisers);
-    struct msg_account_create m = { .keyset = keyset_id };
-    struct vaulthost_answer answer;
+    struct vaulthost_answer answer =
+        vaulthost_call(&host, MSG_IMPORT_BEGIN, vaulthost_account_body(keyset, kind));
+    struct rd rd = rd_of(answer.result);
     struct msg_import_ready ready;
-    struct rd rd;
+    struct msg_account_create m;
 
-    policy_write(&policy_wr, &(struct policy) { kind });
-    policy_write_no_authorisers(&authorisers_wr);
-    m.policy = wr_done(&policy_wr);
-    m.authorisers = wr_done(&authorisers_wr);
-    msg_write_account_create(&wr, &m);
-    answer = vaulthost_call(&host, MSG_IMPORT_BEGIN, wr_done(&wr));
     must(answer.verdict.code == 0);
-    rd = rd_of(answer.result);
     must(!msg_read_import_ready(&ready, &rd).code);
-    *owner = (struct owner) { .terms = { .keyset = keyset_id, .account = ready.account } };
+    rd = rd_of(vaulthost_account_body(keyset, kind));
+    must(!msg_read_account_create(&m, &rd).code);
+    *owner = (struct owner) { .terms = { .keyset = *keyset, .account = ready.account } };
     memset(owner->terms.deployment.b, 7, sizeof(owner->terms.deployment.b));
     memset(owner->key.b, 0x11, sizeof(owner->key.b));
     memcpy(owner->public_key, ready.public_key, sizeof(ready.public_key));
     policy_hash(owner->terms.policy_hash, m.policy);
     policy_authoriser_hash(owner->terms.authoriser_hash, m.authorisers);
     owner->bound = owner->terms;
+}
+
+static void owner_begin(struct owner *owner, enum policy_kind kind)
+{
+    owner_begin_in(owner, &keyset_id, kind);
 }
 
 static struct bytes owner_seal(const struct owner *owner, uint8_t (*body)[512])
@@ -225,6 +226,68 @@ static void test_keys_out_of_range(void **context)
     assert_int_not_equal(finish(&owner), ERR_NONE);
 }
 
+// The group order of P-256: no key for TLS, and one for an account, whose curve has a larger order.
+static const uint8_t p256_order[32] = { 0xff, 0xff, 0xff, 0xff, 0x00, 0x00, 0x00, 0x00,
+                                        0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff,
+                                        0xbc, 0xe6, 0xfa, 0xad, 0xa7, 0x17, 0x9e, 0x84,
+                                        0xf3, 0xb9, 0xca, 0xc2, 0xfc, 0x63, 0x25, 0x51 };
+
+static void test_range_is_that_of_the_curve(void **context)
+{
+    struct owner owner;
+
+    (void)context;
+    owner_begin(&owner, POLICY_UNRESTRICTED);
+    memcpy(owner.key.b, p256_order, sizeof(owner.key.b));
+    assert_int_equal(finish(&owner), ERR_NONE);
+    owner_begin_in(&owner, &tls_id, POLICY_NOTHING);
+    memcpy(owner.key.b, p256_order, sizeof(owner.key.b));
+    assert_int_equal(finish(&owner), ERR_MALFORMED);
+    memset(owner.key.b, 0, sizeof(owner.key.b));
+    assert_int_equal(finish(&owner), ERR_MALFORMED);
+}
+
+// RFC 6979 A.2.5's key. Whoever exported it may have kept it: it serves, and nothing attests it.
+static void test_imported_tls_key(void **context)
+{
+    static const char key[] = "c9afa9d845ba75166b5c215767b1d6934e50c3db36e89b127b8a622b120f6721";
+    static const char expected[] =
+        "60fed4ba255a9d31c961eb74c6356d68c049b8923b61fa6ce669622e60f29fb6";
+    uint8_t body[512], record_bytes[1024], attestation[64], x[32];
+    struct wr wr = WR_OF(attestation);
+    struct vaulthost_answer answer;
+    struct msg_created created;
+    struct msg_tls_key opened;
+    struct record record;
+    struct owner owner;
+    struct rd rd;
+
+    (void)context;
+    owner_begin_in(&owner, &tls_id, POLICY_NOTHING);
+    must(!hex_decode(owner.key.b, 32, bytes_str(key)).code);
+    must(!hex_decode(x, 32, bytes_str(expected)).code);
+    answer = vaulthost_call(&host, MSG_IMPORT_FINISH, owner_seal(&owner, &body));
+    assert_int_equal(answer.verdict.code, ERR_NONE);
+    rd = rd_of(answer.result);
+    must(!msg_read_created(&created, &rd).code && created.record.n <= sizeof(record_bytes));
+    memcpy(record_bytes, created.record.p, created.record.n);
+    must(!record_read(&record, bytes_of(record_bytes, created.record.n)).code);
+    assert_int_equal(record.provenance, RECORD_EXPOSED);
+    assert_int_equal(record.key_type, RECORD_P256);
+    assert_int_equal(record.public_key.p[0], 3);
+    assert_memory_equal(record.public_key.p + 1, x, sizeof(x));
+    answer = vaulthost_call(&host, MSG_TLS_OPEN, bytes_of(record_bytes, created.record.n));
+    assert_int_equal(answer.verdict.code, ERR_NONE);
+    rd = rd_of(answer.result);
+    must(!msg_read_tls_key(&opened, &rd).code);
+    assert_int_equal(opened.provenance, RECORD_EXPOSED);
+    msg_write_attestation(&wr, &(struct msg_attestation) { .nonce = BYTES_LIT("nonce"),
+                                                           .key = BYTES_OF(opened.key.b) });
+    answer = vaulthost_call(&host, MSG_ATTESTATION, wr_done(&wr));
+    assert_int_equal(answer.verdict.code, ERR_DENIED);
+    assert_non_null(strstr(answer.text, "inside"));
+}
+
 static void test_not_begun(void **context)
 {
     static struct id id = { { 1, 2, 3 } };
@@ -246,6 +309,8 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_envelope_of_another_account, start, stop),
         cmocka_unit_test_setup_teardown(test_damaged_envelopes, start, stop),
         cmocka_unit_test_setup_teardown(test_keys_out_of_range, start, stop),
+        cmocka_unit_test_setup_teardown(test_range_is_that_of_the_curve, start, stop),
+        cmocka_unit_test_setup_teardown(test_imported_tls_key, start, stop),
         cmocka_unit_test_setup_teardown(test_not_begun, start, stop),
     };
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// How much of the vault's fixed memory its work needs (vault/limits.h): the depth of the worker's
-// stack and the most of libcrypto's pool, and that neither grows with use. The vault here is the
+// How much of the vault's fixed memory its work needs (vault/limits.h): the depth of the threads'
+// stacks and the most of libcrypto's pool, and that neither grows with use. The vault here is the
 // product's code on the product's stack, but for vault.c's loop, which would wipe the traces.
 #include "vaulthost.h"
 
@@ -21,6 +21,7 @@
 #include "vault/channel.h"
 #include "vault/deployment.h"
 #include "vault/memory.h"
+#include "vault/nsm_worker.h"
 
 #include <openssl/bio.h>
 #include <openssl/ec.h>
@@ -35,16 +36,18 @@
 
 #include <cmocka.h>
 
-#define PAINT     0xa5
-#define REPORT_MS 60000
+#define PAINT      0xa5
+#define NEAR_BYTES 4096 // what is not painted, since it may be in use
+#define REPORT_MS  60000
 
 // What the vault says of itself when its channel ends.
 struct report {
-    uint64_t stack, pool_live, pool_live_max, pool_used;
+    uint64_t stack, nsm_stack, pool_live, pool_live_max, pool_used;
 };
 
 static struct memory memory;
 static struct state state;
+static size_t nsm_depth; // of the NSM's thread, at most
 
 static FALLIBLE serve(int supervisor)
 {
@@ -73,38 +76,50 @@ static void *work(void *context)
     return NULL;
 }
 
-static size_t stack_depth(void)
+static size_t stack_depth(const struct memory_stack *stack)
 {
     size_t clean = 0;
 
-    while (clean < VAULT_STACK_BYTES && memory.stack[clean] == PAINT)
+    while (clean < stack->n && stack->base[clean] == PAINT)
         clean++;
-    return VAULT_STACK_BYTES - clean;
+    return stack->n - clean;
+}
+
+// On the NSM's thread, which wipes its stack after each request.
+static FALLIBLE nsm_measured(int fd, struct bytes request, uint8_t *answer, size_t cap, size_t *n)
+{
+    const struct memory_stack *stack = &memory.nsm_stack;
+    const uint8_t *below = (uint8_t *)__builtin_frame_address(0) - NEAR_BYTES;
+    struct err err;
+    size_t depth;
+
+    memset(stack->base, PAINT, (size_t)(below - stack->base));
+    err = env_this.nsm_call(fd, request, answer, cap, n);
+    depth = stack_depth(stack);
+    nsm_depth = depth > nsm_depth ? depth : nsm_depth;
+    return err;
 }
 
 // The child: the vault's memory and worker, then the report on the NSM's socket.
 _Noreturn static void vault_main(char **argv)
 {
     static struct vault_env env;
+    struct nsm nsm = { nsm_measured, (int)strtol(argv[1], NULL, 10), NULL };
     int supervisor = (int)strtol(argv[2], NULL, 10);
-    pthread_attr_t attr;
     pthread_t thread;
     struct report report;
 
-    env.nsm_call = env_this.nsm_call;
-    env.nsm_fd = (int)strtol(argv[1], NULL, 10);
     must(!memory_init(&memory).code);
-    memset(memory.stack, PAINT, VAULT_STACK_BYTES);
+    memset(memory.worker_stack.base, PAINT, memory.worker_stack.n);
+    must(!nsm_worker_start(memory.nsm_worker, &nsm, &memory.nsm_stack).code);
     state.env = &env;
-    state.nsm = (struct nsm) { env.nsm_call, env.nsm_fd };
+    state.nsm.worker = memory.nsm_worker;
     state.secret = memory.secrets;
-    must(pthread_attr_init(&attr) == 0);
-    must(pthread_attr_setstack(&attr, memory.stack, VAULT_STACK_BYTES) == 0);
-    must(pthread_create(&thread, &attr, work, &supervisor) == 0);
+    must(!memory_start_thread(&memory.worker_stack, work, &supervisor, &thread).code);
     must(pthread_join(thread, NULL) == 0);
-    report = (struct report) { stack_depth(), memory.pool.live_bytes, memory.pool.live_bytes_max,
-                               memory.pool.used };
-    must(!fd_write_all(env.nsm_fd, BYTES_OF(report), deadline_in(REPORT_MS)).code);
+    report = (struct report) { stack_depth(&memory.worker_stack), nsm_depth, memory.pool.live_bytes,
+                               memory.pool.live_bytes_max, memory.pool.used };
+    must(!fd_write_all(nsm.fd, BYTES_OF(report), deadline_in(REPORT_MS)).code);
     exit(0);
 }
 
@@ -322,12 +337,15 @@ static struct report measure(unsigned rounds, void (*set_up)(void), void (*day)(
 static void judge(struct report once, struct report often)
 {
     (void)fprintf(stderr,
-                  "# stack: %llu of %u bytes; pool: %llu live, at most %llu, %llu of %u used\n",
+                  "# stacks: %llu of %u and %llu of %u bytes; pool: %llu live, at most %llu, %llu "
+                  "of %u used\n",
                   (unsigned long long)often.stack, VAULT_STACK_BYTES,
+                  (unsigned long long)often.nsm_stack, VAULT_NSM_STACK,
                   (unsigned long long)often.pool_live, (unsigned long long)often.pool_live_max,
                   (unsigned long long)often.pool_used, VAULT_POOL_BYTES);
-    // Half of the stack and a quarter of the pool stay free for another compiler or libcrypto.
+    // Half of the stacks and a quarter of the pool stay free for another compiler or libcrypto.
     assert_in_range(often.stack, 4096, VAULT_STACK_BYTES / 2);
+    assert_in_range(often.nsm_stack, 1024, VAULT_NSM_STACK / 2);
     assert_in_range(often.pool_used, 4096, VAULT_POOL_BYTES / 4 * 3);
     // What is kept does not grow with use.
     assert_in_range(often.pool_live, 0, once.pool_live + 4096);

@@ -2,93 +2,37 @@
 // What the vault has no use for any more is nowhere in its memory, the arena included: data keys
 // and shares after a keyset was made or opened or was not, keys of accounts that were made or
 // imported, and after a seal every key (SECURITY.md, promise 14).
-#include "vaulthost.h"
+#include "vaultsearch.h"
 
-#include "base/fd.h"
-#include "base/must.h"
 #include "crypto/openssl/hpke.h"
 #include "crypto/shamir.h"
 #include "eth/tx.h"
 #include "proto/offer.h"
 #include "proto/policy.h"
+#include "vault/limits.h"
 #include "vault/seal.h"
 
-#include <fcntl.h>
 #include <setjmp.h>
 #include <stdarg.h>
-#include <stdio.h>
-#include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <cmocka.h>
 
-#define CMKS  3
-#define CHUNK (1U << 20)
-// The vault has none so large; a sanitizer's shadow is larger.
-#define MAPPING_MAX (1UL << 28)
+#define CMKS 3
 
 static struct vaulthost host;
-static const struct vaulthost_options options = { .deployment = 1, .k = 2, .n = CMKS };
+static const struct vaulthost_options options = { .deployment = 1, .k = 2, .n = CMKS, .tls = true };
 static uint8_t keyset_record[KEYSET_BYTES_MAX], account_record[RECORD_BYTES_MAX];
 static size_t keyset_len, account_len;
 static struct id keyset_id;
 static struct seckey share[CMKS], keyset_key, account_key;
-
-static bool chunk_holds(int memory, off_t from, size_t n, const struct seckey *key)
-{
-    static uint8_t bytes[CHUNK];
-    ssize_t got = pread(memory, bytes, n, from);
-
-    return got > 0 && memmem(bytes, (size_t)got, key->b, sizeof(key->b)) != NULL;
-}
-
-static bool range_holds(int memory, unsigned long from, unsigned long to, const struct seckey *key)
-{
-    if (to - from > MAPPING_MAX)
-        return false;
-    for (; from < to; from += CHUNK - sizeof(key->b)) {
-        size_t n = to - from < CHUNK ? to - from : CHUNK;
-
-        if (chunk_holds(memory, (off_t)from, n, key))
-            return true;
-    }
-    return false;
-}
-
-// Whether the key stands anywhere in the vault's writable memory. The vault wipes its stack after
-// it has answered, so one more question makes sure that it is done.
-static bool vault_holds(const struct seckey *key)
-{
-    AUTO(fd_close) int memory = -1;
-    char path[64], line[512];
-    bool found = false;
-    FILE *maps;
-
-    assert_int_equal(vaulthost_call(&host, MSG_STATUS, BYTES_NONE).verdict.code, ERR_NONE);
-    (void)snprintf(path, sizeof(path), "/proc/%ld/mem", (long)host.pid);
-    memory = open(path, O_RDONLY | O_CLOEXEC);
-    (void)snprintf(path, sizeof(path), "/proc/%ld/maps", (long)host.pid);
-    maps = fopen(path, "re");
-    must(memory >= 0 && maps);
-    while (fgets(line, sizeof(line), maps)) { // from-to rights ...
-        char *rest = line;
-        unsigned long from = strtoul(rest, &rest, 16);
-        unsigned long to = strtoul(rest + 1, &rest, 16);
-
-        if (strncmp(rest, " rw", 3) == 0)
-            found = range_holds(memory, from, to, key) || found;
-    }
-    must(fclose(maps) == 0);
-    return found;
-}
 
 static bool any_held(const struct seckey *keys, size_t count)
 {
     bool held = false;
 
     for (size_t i = 0; i < count; i++)
-        held = vault_holds(&keys[i]) || held;
+        held = search_vault(&host, &keys[i]) || held;
     return held;
 }
 
@@ -154,7 +98,7 @@ static void test_after_creation(void **context)
     (void)context;
     assert_false(any_held(host.data_key, CMKS));
     assert_false(any_held(share, CMKS));
-    assert_false(vault_holds(&keyset_key));
+    assert_false(search_vault(&host, &keyset_key));
 }
 
 static void test_creation_given_up(void **context)
@@ -168,9 +112,9 @@ static void test_creation_given_up(void **context)
     (void)context;
     wr_u64(&wr, step.operation);
     answer = vaulthost_kms(&host, &step);
-    assert_true(vault_holds(&host.data_key[CMKS])); // the search finds what is there
+    assert_true(search_vault(&host, &host.data_key[CMKS])); // the search finds what is there
     assert_int_equal(vaulthost_call(&host, MSG_KMS_FAILED, wr_done(&wr)).verdict.code, ERR_KMS);
-    assert_false(vault_holds(&host.data_key[CMKS]));
+    assert_false(search_vault(&host, &host.data_key[CMKS]));
 }
 
 static void test_opening_given_up(void **context)
@@ -185,8 +129,8 @@ static void test_opening_given_up(void **context)
     wr_u64(&wr, step.operation);
     answer = vaulthost_kms(&host, &step);
     assert_int_equal(answer.verdict.code, ERR_NONE);
-    assert_true(vault_holds(&share[0]));
-    assert_false(vault_holds(&host.data_key[0]));
+    assert_true(search_vault(&host, &share[0]));
+    assert_false(search_vault(&host, &host.data_key[0]));
     assert_int_equal(vaulthost_call(&host, MSG_KMS_FAILED, wr_done(&wr)).verdict.code, ERR_NONE);
     assert_int_equal(vaulthost_call(&host, MSG_KMS_FAILED, wr_done(&wr)).verdict.code, ERR_KMS);
     assert_false(any_held(share, CMKS));
@@ -196,17 +140,79 @@ static void test_open_and_sealed(void **context)
 {
     (void)context;
     keyset_open();
-    assert_true(vault_holds(&keyset_key));
+    assert_true(search_vault(&host, &keyset_key));
     assert_false(any_held(host.data_key, CMKS));
     assert_false(any_held(share, CMKS));
     account_len = vaulthost_account(&host, &keyset_id, account_record);
     vaulthost_account_key(&keyset_key, bytes_of(account_record, account_len), &account_key);
-    assert_false(vault_holds(&account_key));
+    assert_false(search_vault(&host, &account_key));
     sign();
-    assert_true(vault_holds(&account_key));
+    assert_true(search_vault(&host, &account_key));
     assert_int_equal(vaulthost_call(&host, MSG_SEAL, BYTES_NONE).verdict.code, ERR_NONE);
-    assert_false(vault_holds(&account_key));
-    assert_false(vault_holds(&keyset_key));
+    assert_false(search_vault(&host, &account_key));
+    assert_false(search_vault(&host, &keyset_key));
+}
+
+// As libcrypto has it: the limbs of a number, the least significant first.
+static struct seckey limbs_of(const struct seckey *key)
+{
+    struct seckey limbs;
+
+    for (size_t i = 0; i < sizeof(limbs.b); i++)
+        limbs.b[i] = key->b[sizeof(key->b) - 1 - i];
+    return limbs;
+}
+
+static bool is_held(const struct seckey *key)
+{
+    struct seckey limbs = limbs_of(key);
+
+    return search_vault(&host, key) || search_vault(&host, &limbs);
+}
+
+static enum err_code handshake(const struct id *key)
+{
+    static const uint8_t transcript[32] = { 1 };
+    uint8_t body[128];
+    struct wr wr = WR_OF(body);
+
+    msg_write_tls_sign(&wr, &(struct msg_tls_sign) { .key = *key,
+                                                     .kind = MSG_TLS_VERIFY13,
+                                                     .input = BYTES_OF(transcript) });
+    return (enum err_code)vaulthost_call(&host, MSG_TLS_SIGN, wr_done(&wr)).verdict.code;
+}
+
+// A TLS key lies in the vault while it is open: until another one takes its place, or a seal.
+static void test_tls_keys(void **context)
+{
+    static uint8_t record_bytes[VAULT_TLS_KEYS + 1][RECORD_BYTES_MAX];
+    static uint8_t tls_keyset[KEYSET_BYTES_MAX];
+    struct seckey secret[VAULT_TLS_KEYS + 1];
+    struct record record;
+    struct id tls_id;
+    size_t n = vaulthost_keyset_of(&host, "tls", tls_keyset, &tls_id);
+
+    (void)context;
+    vaulthost_keyset_key(&host, bytes_of(tls_keyset, n), &keyset_key);
+    for (size_t i = 0; i <= VAULT_TLS_KEYS; i++) {
+        struct bytes bytes = { record_bytes[i],
+                               vaulthost_tls_key(&host, &tls_id, record_bytes[i]) };
+
+        vaulthost_account_key(&keyset_key, bytes, &secret[i]);
+        assert_false(is_held(&secret[i]));
+        assert_int_equal(vaulthost_call(&host, MSG_TLS_OPEN, bytes).verdict.code, ERR_NONE);
+        must(!record_read(&record, bytes).code);
+        assert_int_equal(handshake(&record.id), ERR_NONE);
+        assert_true(is_held(&secret[i]));
+        assert_false(search_vault(&host, &secret[i])); // but for the limbs nothing is left
+    }
+    assert_false(is_held(&secret[0]));
+    for (size_t i = 1; i <= VAULT_TLS_KEYS; i++)
+        assert_true(is_held(&secret[i]));
+    assert_int_equal(vaulthost_call(&host, MSG_SEAL, BYTES_NONE).verdict.code, ERR_NONE);
+    for (size_t i = 0; i <= VAULT_TLS_KEYS; i++)
+        assert_false(is_held(&secret[i]));
+    assert_false(is_held(&keyset_key));
 }
 
 // Seals `key` for the account of the offer; `damage` is added to the account id inside.
@@ -253,11 +259,11 @@ static void test_imported(void **context)
     memcpy(too_large.b + 16, "above the order", 16);
     keyset_open();
     assert_int_equal(import(&good, 1), ERR_MISMATCH);
-    assert_false(vault_holds(&good));
+    assert_false(search_vault(&host, &good));
     assert_int_equal(import(&good, 0), ERR_NONE);
-    assert_false(vault_holds(&good));
+    assert_false(search_vault(&host, &good));
     assert_int_not_equal(import(&too_large, 0), ERR_NONE);
-    assert_false(vault_holds(&too_large));
+    assert_false(search_vault(&host, &too_large));
 }
 
 int main(int argc, char **argv)
@@ -267,6 +273,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_creation_given_up, start, stop),
         cmocka_unit_test_setup_teardown(test_opening_given_up, start, stop),
         cmocka_unit_test_setup_teardown(test_open_and_sealed, start, stop),
+        cmocka_unit_test_setup_teardown(test_tls_keys, start, stop),
         cmocka_unit_test_setup_teardown(test_imported, start, stop),
     };
 

@@ -8,7 +8,9 @@
 #include "base/must.h"
 #include "cli/openssl/pemkey.h"
 #include "proto/approval.h"
+#include "proto/keyset.h"
 #include "proto/manifest.h"
+#include "proto/tag.h"
 
 #include <openssl/bio.h>
 #include <openssl/ec.h>
@@ -93,4 +95,19 @@ static struct manifest manifest_of(uint64_t serial)
 
     memset(m.deployment.b, 1, sizeof(m.deployment.b));
     return m;
+}
+
+// The manifest's entry for the keyset of this record.
+static inline void admit(uint8_t entry[static MANIFEST_KEYSET_BYTES], struct bytes record)
+{
+    static uint8_t fields[KEYSET_BYTES_MAX];
+    struct wr wr = WR_OF(fields);
+    struct keyset keyset;
+    struct bytes field;
+
+    must(!keyset_read(&keyset, record).code);
+    keyset_write_public(&wr, &keyset);
+    field = wr_done(&wr);
+    memcpy(entry, keyset.id.b, sizeof(keyset.id.b));
+    tag_hash(entry + sizeof(keyset.id.b), TAG_KEYSET, &field, 1);
 }

@@ -120,6 +120,16 @@ bool vaulthost_alive(struct vaulthost *host)
     return waitpid(host->pid, NULL, WNOHANG) == 0;
 }
 
+bool vaulthost_ends(struct vaulthost *host)
+{
+    for (int i = 0; i < 600; i++) {
+        if (!vaulthost_alive(host))
+            return true;
+        usleep(50000);
+    }
+    return false;
+}
+
 // One NSM request of the vault.
 static void nsm_serve(struct vaulthost *host)
 {
@@ -151,12 +161,14 @@ static bool channel_fill(struct vaulthost *host)
     ssize_t got;
 
     for (;;) {
-        struct pollfd fds[2] = { { host->channel, POLLIN, 0 }, { host->nsm_fd, POLLIN, 0 } };
+        struct pollfd fds[2] = { { host->channel, POLLIN, 0 },
+                                 { host->nsm_fd, host->silent ? 0 : POLLIN, 0 } };
 
         must(poll(fds, 2, deadline_left_ms(until)) > 0);
         if (fds[0].revents)
             break;
-        nsm_serve(host);
+        if (fds[1].revents & POLLIN)
+            nsm_serve(host);
         if (fds[1].revents & POLLHUP)
             return false;
     }
@@ -208,6 +220,13 @@ struct vaulthost_answer vaulthost_call(struct vaulthost *host, uint16_t type, st
     return out;
 }
 
+static struct config_keyset keyset_of(struct bytes name, enum config_purpose purpose)
+{
+    return (struct config_keyset) {
+        .name = name, .purpose = purpose, .k = 1, .n = 1, .cmk = { BYTES_LIT(VAULTHOST_ARN) }
+    };
+}
+
 struct bytes vaulthost_config_of(const struct vaulthost_options *options)
 {
     static uint8_t canonical[4096];
@@ -219,24 +238,23 @@ struct bytes vaulthost_config_of(const struct vaulthost_options *options)
         .slashing = CONFIG_PARENT_TRUSTED,
         .admin_threshold = options->admin_threshold,
         .admins = options->admins,
-        .keysets = options->second ? 2 : 1,
+        .keysets = 1,
         .keyset[0] = { .name = BYTES_LIT("main"),
                        .purpose = CONFIG_ACCOUNTS,
                        .k = options->k ? options->k : 1,
                        .n = options->n ? options->n : 1,
                        .cmk = { BYTES_LIT(VAULTHOST_ARN), BYTES_LIT(VAULTHOST_ARN_2),
                                 BYTES_LIT(VAULTHOST_ARN_3) } },
-        .keyset[1] = { .name = BYTES_LIT("next"),
-                       .purpose = CONFIG_ACCOUNTS,
-                       .k = 1,
-                       .n = 1,
-                       .cmk = { BYTES_LIT(VAULTHOST_ARN) } },
         .networks = 1,
         .network[0] = { BYTES_LIT("dev"), 31337 },
         .hosts = 1,
         .host[0] = BYTES_LIT("kms.eu-west-1.amazonaws.com"),
     };
     memset(config.deployment.b, options->deployment, sizeof(config.deployment.b));
+    if (options->second)
+        config.keyset[config.keysets++] = keyset_of(BYTES_LIT("next"), CONFIG_ACCOUNTS);
+    if (options->tls)
+        config.keyset[config.keysets++] = keyset_of(BYTES_LIT("tls"), CONFIG_TLS);
     for (size_t i = 0; i < options->admins; i++)
         config.admin[i] = options->admin[i];
     if (options->anchor) {
@@ -303,54 +321,94 @@ struct msg_step vaulthost_step(const struct vaulthost_answer *answer)
     return step;
 }
 
+size_t vaulthost_keyset_create(struct vaulthost *host, const char *name,
+                               uint8_t record[static KEYSET_BYTES_MAX])
+{
+    uint8_t body[64];
+    struct wr wr = WR_OF(body);
+    struct vaulthost_answer answer;
+    struct msg_step step;
+
+    msg_write_keyset_create(&wr, &(struct msg_keyset_create) { .name = bytes_str(name) });
+    answer = vaulthost_call(host, MSG_KEYSET_CREATE, wr_done(&wr));
+    for (step = vaulthost_step(&answer); step.kind != MSG_STEP_DONE; step = vaulthost_step(&answer))
+        answer = vaulthost_kms(host, &step);
+    must(step.record.n > 0 && step.record.n <= KEYSET_BYTES_MAX);
+    memcpy(record, step.record.p, step.record.n);
+    return step.record.n;
+}
+
+enum err_code vaulthost_keyset_open(struct vaulthost *host, struct bytes record)
+{
+    struct vaulthost_answer answer = vaulthost_call(host, MSG_KEYSET_OPEN, record);
+
+    while (answer.verdict.code == ERR_NONE) {
+        struct msg_step step = vaulthost_step(&answer);
+
+        if (step.kind == MSG_STEP_DONE)
+            return ERR_NONE;
+        answer = vaulthost_kms(host, &step);
+    }
+    return (enum err_code)answer.verdict.code;
+}
+
+size_t vaulthost_keyset_of(struct vaulthost *host, const char *name,
+                           uint8_t record[static KEYSET_BYTES_MAX], struct id *id)
+{
+    size_t n = vaulthost_keyset_create(host, name, record);
+    struct keyset keyset;
+
+    must(vaulthost_keyset_open(host, bytes_of(record, n)) == ERR_NONE);
+    check(keyset_read(&keyset, bytes_of(record, n)));
+    *id = keyset.id;
+    return n;
+}
+
 size_t vaulthost_keyset(struct vaulthost *host, uint8_t record[static KEYSET_BYTES_MAX],
                         struct id *id)
 {
-    static const uint8_t create[] = "\x04main\x00";
-    struct vaulthost_answer answer =
-        vaulthost_call(host, MSG_KEYSET_CREATE, bytes_of(create, sizeof(create) - 1));
-    struct msg_step step;
-    size_t n;
+    return vaulthost_keyset_of(host, "main", record, id);
+}
 
-    step = vaulthost_step(&answer);
-    while (step.kind != MSG_STEP_DONE) {
-        answer = vaulthost_kms(host, &step);
-        step = vaulthost_step(&answer);
-    }
-    n = step.record.n;
-    must(n > 0 && n <= KEYSET_BYTES_MAX);
-    memcpy(record, step.record.p, n);
-    *id = step.keyset;
-    answer = vaulthost_call(host, MSG_KEYSET_OPEN, bytes_of(record, n));
-    step = vaulthost_step(&answer);
-    answer = vaulthost_kms(host, &step);
-    step = vaulthost_step(&answer);
-    must(step.kind == MSG_STEP_DONE);
-    return n;
+struct bytes vaulthost_account_body(const struct id *keyset, enum policy_kind kind)
+{
+    static uint8_t body[256];
+    uint8_t policy[8], authorisers[8];
+    struct wr wr = WR_OF(body), policy_wr = WR_OF(policy), authorisers_wr = WR_OF(authorisers);
+
+    policy_write(&policy_wr, &(struct policy) { kind });
+    policy_write_no_authorisers(&authorisers_wr);
+    msg_write_account_create(
+        &wr, &(struct msg_account_create) { .keyset = *keyset,
+                                            .policy = wr_done(&policy_wr),
+                                            .authorisers = wr_done(&authorisers_wr) });
+    return wr_done(&wr);
+}
+
+static size_t create(struct vaulthost *host, struct bytes body,
+                     uint8_t record[static RECORD_BYTES_MAX])
+{
+    struct vaulthost_answer answer = vaulthost_call(host, MSG_ACCOUNT_CREATE, body);
+    struct rd rd = rd_of(answer.result);
+    struct msg_created created;
+
+    must(answer.verdict.code == 0);
+    check(msg_read_created(&created, &rd));
+    must(created.record.n <= RECORD_BYTES_MAX);
+    memcpy(record, created.record.p, created.record.n);
+    return created.record.n;
 }
 
 size_t vaulthost_account(struct vaulthost *host, const struct id *keyset,
                          uint8_t record[static RECORD_BYTES_MAX])
 {
-    uint8_t body[256], policy[8], authorisers[8];
-    struct wr wr = WR_OF(body), policy_wr = WR_OF(policy), authorisers_wr = WR_OF(authorisers);
-    struct msg_account_create m = { .keyset = *keyset };
-    struct vaulthost_answer answer;
-    struct msg_created created;
-    struct rd rd;
+    return create(host, vaulthost_account_body(keyset, POLICY_UNRESTRICTED), record);
+}
 
-    policy_write(&policy_wr, &(struct policy) { POLICY_UNRESTRICTED });
-    policy_write_no_authorisers(&authorisers_wr);
-    m.policy = wr_done(&policy_wr);
-    m.authorisers = wr_done(&authorisers_wr);
-    msg_write_account_create(&wr, &m);
-    answer = vaulthost_call(host, MSG_ACCOUNT_CREATE, wr_done(&wr));
-    must(answer.verdict.code == 0);
-    rd = rd_of(answer.result);
-    check(msg_read_created(&created, &rd));
-    must(created.record.n <= RECORD_BYTES_MAX);
-    memcpy(record, created.record.p, created.record.n);
-    return created.record.n;
+size_t vaulthost_tls_key(struct vaulthost *host, const struct id *keyset,
+                         uint8_t record[static RECORD_BYTES_MAX])
+{
+    return create(host, vaulthost_account_body(keyset, POLICY_NOTHING), record);
 }
 
 struct vaulthost_answer vaulthost_sign(struct vaulthost *host, struct bytes record)

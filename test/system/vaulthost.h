@@ -6,6 +6,7 @@
 
 #include "base/seckey.h"
 #include "proto/msg.h"
+#include "proto/policy.h"
 
 #include <sys/types.h>
 
@@ -33,6 +34,7 @@ struct vaulthost {
     void (*seen)(void *context, struct bytes received); // every byte the vault sends
     void *seen_context;
     size_t (*module)(uint8_t *answer, size_t n); // changes what the module answers; the new length
+    bool silent; // the module answers nothing; what it was asked waits until it does
 };
 
 struct vaulthost_answer {
@@ -50,6 +52,8 @@ void vaulthost_start_as(struct vaulthost *host, const char *pki, bool release, b
 void vaulthost_stop(struct vaulthost *host);
 // False once the vault's process has ended.
 bool vaulthost_alive(struct vaulthost *host);
+// Waits for the vault's end; false when it goes on.
+bool vaulthost_ends(struct vaulthost *host);
 // Sends one message and waits for its answer.
 struct vaulthost_answer vaulthost_call(struct vaulthost *host, uint16_t type, struct bytes body);
 // Sends raw bytes; reads no answer.
@@ -59,6 +63,7 @@ void vaulthost_send(struct vaulthost *host, struct bytes raw);
 struct vaulthost_options {
     uint8_t deployment, k, n; // k and n: 0 means 1
     bool second;              // another keyset, "next", under VAULTHOST_ARN
+    bool tls;                 // another keyset, "tls", for TLS keys, under VAULTHOST_ARN
     uint8_t admin_threshold, admins;
     struct config_key admin[CONFIG_ADMINS];
     bool anchor; // of the kind file
@@ -74,8 +79,20 @@ struct msg_step vaulthost_step(const struct vaulthost_answer *answer);
 // Creates and opens keyset "main"; the record is copied into `record`, its length returned.
 size_t vaulthost_keyset(struct vaulthost *host, uint8_t record[static KEYSET_BYTES_MAX],
                         struct id *id);
+// The same for another one of the configuration.
+size_t vaulthost_keyset_of(struct vaulthost *host, const char *name,
+                           uint8_t record[static KEYSET_BYTES_MAX], struct id *id);
+// Creates the keyset without opening it.
+size_t vaulthost_keyset_create(struct vaulthost *host, const char *name,
+                               uint8_t record[static KEYSET_BYTES_MAX]);
+enum err_code vaulthost_keyset_open(struct vaulthost *host, struct bytes record);
 size_t vaulthost_account(struct vaulthost *host, const struct id *keyset,
                          uint8_t record[static RECORD_BYTES_MAX]);
+// A TLS key in a keyset for them.
+size_t vaulthost_tls_key(struct vaulthost *host, const struct id *keyset,
+                         uint8_t record[static RECORD_BYTES_MAX]);
+// What creates an account or a key, or begins an import; valid until the next call.
+struct bytes vaulthost_account_body(const struct id *keyset, enum policy_kind kind);
 // Asks for a signature of a small transfer on chain 31337, with the account's record inline.
 struct vaulthost_answer vaulthost_sign(struct vaulthost *host, struct bytes record);
 // What the vault keeps secret, by unsealing with the known data key.

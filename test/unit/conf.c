@@ -31,6 +31,11 @@ static void defaults(void **state)
     assert_false(conf.metrics_open);
     assert_string_equal(conf.node, "");
     assert_int_equal(conf.relays, 0);
+    assert_int_equal(conf.tunnel_listen.kind, 0);
+    assert_int_equal(conf.tunnel.kind, 0);
+    assert_int_equal(conf.tunnel_connections, 4096);
+    assert_int_equal(conf.tunnel_drain_s, 10);
+    assert_true(conf.tunnel_adds_source);
 }
 
 static void everything(void **state)
@@ -46,8 +51,16 @@ static void everything(void **state)
                                           "relay = a.b tcp://127.0.0.1:99\n"
                                           "relay = c.d   tcp://127.0.0.1:98\n"
                                           "node = http://127.0.0.1:8545/path\n"
-                                          "connections = 16\nmetrics = open\nlog_level = debug"),
+                                          "connections = 16\nmetrics = open\nlog_level = debug\n"
+                                          "tunnel_listen = tcp://0.0.0.0:9000\n"
+                                          "tunnel = vsock://16:9000\ntunnel_connections = 17\n"
+                                          "tunnel_source = none\ntunnel_drain = 0\n"),
                          &problem));
+    assert_int_equal(conf.tunnel_listen.kind, ADDR_TCP);
+    assert_int_equal(conf.tunnel.cid, 16);
+    assert_int_equal(conf.tunnel_connections, 17);
+    assert_int_equal(conf.tunnel_drain_s, 0);
+    assert_false(conf.tunnel_adds_source);
     assert_int_equal(conf.relays, 2);
     assert_string_equal(conf.relay[1].host, "c.d");
     assert_int_equal(conf.relay[1].target.port, 98);
@@ -76,6 +89,13 @@ static const struct {
     { "too many connections", "connections = 4097\n", "connections", "16 to 4096", 1 },
     { "connections are no number", "connections = many\n", "connections", "16 to 4096", 1 },
     { "half-open metrics", "metrics = ajar\n", "metrics", "token or open", 1 },
+    { "tunnel from vsock", "tunnel_listen = vsock://ANY:1\n", "tunnel_listen", "tcp://", 1 },
+    { "tunnel to a network", "tunnel = tcp://a.b:1\n", "tunnel", "vsock://CID", 1 },
+    { "tunnel to nowhere", NEEDED "tunnel_listen = tcp://a:1\n", "tunnel", "together", 0 },
+    { "tunnel for nobody", NEEDED "tunnel = unix:///t\n", "tunnel", "together", 0 },
+    { "too few clients", "tunnel_connections = 1\n", "tunnel_connections", "16 to 4096", 1 },
+    { "bad source", "tunnel_source = v1\n", "tunnel_source", "header or none", 1 },
+    { "endless drain", "tunnel_drain = 301\n", "tunnel_drain", "0 to 300", 1 },
     { "bad role", "role = a/b\n", "role", "IAM role", 1 },
     { "relay prefix without slash", "relay_listen = unix:///dir\n", "relay_listen", "slash", 1 },
     { "relay tcp prefix", "relay_listen = tcp://127.0.0.1:1\n", "relay_listen", "vsock://ANY", 1 },

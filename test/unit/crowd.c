@@ -11,6 +11,7 @@
 
 #define N CROWD_NEWCOMER
 #define K CROWD_KNOWN
+#define T CROWD_TRUSTED
 #define W CROWD_WORKING
 
 static const struct {
@@ -34,6 +35,9 @@ static const struct {
       2 },
     { "no one works, no one is known", 2, { { N, 2 }, { N, 1 } }, 1 },
     { "working ones count as places", 4, { { N, 2 }, { W, 1 }, { W, 1 }, { K, 3 } }, 3 },
+    { "a newcomer before one that is trusted", 3, { { T, 1 }, { T, 2 }, { N, 9 } }, 2 },
+    { "a known one before one that is trusted", 3, { { T, 1 }, { K, 9 }, { T, 2 } }, 1 },
+    { "nobody but trusted ones", 3, { { T, 3 }, { T, 2 }, { W, 1 } }, 1 },
     { "of the same age the last", 2, { { K, 4 }, { K, 4 } }, 1 },
 };
 

@@ -38,7 +38,7 @@ static unsigned ask(struct bytes *body, const char *text)
 
     expect_ok(text, http_parse_request(&head, &n, bytes_str(text)));
     assert_true(n > 0);
-    imds_handle(&(struct server_request) { &head, BYTES_NONE, &imds }, &response);
+    imds_handle(&(struct server_request) { .head = &head, .context = &imds }, &response);
     *body = wr_done(&response.body);
     return response.status;
 }

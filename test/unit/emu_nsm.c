@@ -201,9 +201,12 @@ static uint64_t now_ms(void)
 
 static void attests(void **state)
 {
+    struct nsmdev_options options = scene_options();
     struct attest doc;
 
     (void)state;
+    memset(options.pcrs.signer, 0xa8, sizeof(options.pcrs.signer));
+    start(&options);
     (void)ask_hex("a169457874656e64504352a265696e64657810646461746143616263");
     (void)ask_hex("a1674c6f636b504352a165696e64657810");
     expect_ok("document", attest_verify(&doc, document_of(ask(request_document(512, 512, 1024))),
@@ -212,6 +215,8 @@ static void attests(void **state)
     assert_int_equal(doc.pcr_present, 0x1ffff);
     assert_int_equal(doc.pcr[0][0], 0xa0);
     assert_int_equal(doc.pcr[4][47], 0xa4);
+    assert_int_equal(doc.pcr[8][0], 0xa8);
+    assert_true(attest_pcr_is_zero(&doc, 7) && attest_pcr_is_zero(&doc, 9));
     assert_int_equal(doc.public_key.n, 1024);
     assert_int_equal(doc.bundle_len, 4);
     expect_ok("fresh", attest_fresh(&doc, now_ms()));

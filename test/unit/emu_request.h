@@ -330,7 +330,8 @@ static const struct json *call(const struct scene_case *c, unsigned *status)
     sent = c->body_after ? bytes_str(c->body_after) : wr_done(&body_wr);
     if (!c->body)
         expect_ok("state", cmk_set_enabled(scene_dir, bytes_str(cmk.arn), !c->disabled));
-    kms_handle(&(struct server_request) { &head, sent, &kms }, &response);
+    kms_handle(&(struct server_request) { .head = &head, .body = sent, .context = &kms },
+               &response);
     *status = response.status;
     response_cut = response.cut;
     expect_ok(c->name, wr_end(&response.body));

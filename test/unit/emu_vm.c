@@ -26,7 +26,7 @@
 static struct vm *vm;
 static char self[DISK_PATH_MAX];
 
-// The enclave's side: each connection to the control port carries one letter and gets an answer.
+// The enclave's side: each connection to one of its ports carries one letter and gets an answer.
 
 static void child_dial(struct wr *out)
 {
@@ -55,18 +55,20 @@ static void child_describe(struct wr *out, int connection)
 {
     bool clean = !*environ;
 
-    for (int fd = 6; fd < 1024; fd++)
+    for (int fd = 7; fd < 1024; fd++)
         clean = clean && (fd == connection || fcntl(fd, F_GETFD) < 0);
     wr_str(out, clean ? "clean" : "not clean");
 }
 
-static FALLIBLE child_serve(int nsm, int listener)
+static FALLIBLE child_serve(int nsm, const struct env_link *link)
 {
+    struct pollfd polled[] = { { link->control, POLLIN, 0 }, { link->data, POLLIN, 0 } };
     uint8_t letter, text[4096];
     struct wr out = WR_OF(text);
 
-    TRY(fd_wait(listener, POLLIN, deadline_in(WAIT_MS)));
-    AUTO(fd_close) int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
+    ENSURE(poll(polled, ARRAY_LEN(polled), WAIT_MS) > 0, ERR_TIMEOUT, "nobody asks");
+    bool is_data = !polled[0].revents;
+    AUTO(fd_close) int fd = accept4(polled[is_data].fd, NULL, NULL, SOCK_CLOEXEC);
     TRY(fd_read_all(fd, &letter, 1, deadline_in(WAIT_MS)));
     if (letter == 'x')
         _exit(7);
@@ -76,17 +78,21 @@ static FALLIBLE child_serve(int nsm, int listener)
         child_ask_nsm(nsm, &out);
     if (letter == 'c')
         child_describe(&out, fd);
+    if (letter == 'p')
+        wr_str(&out, is_data ? "data" : "control");
+    if (fcntl(link->control, F_GETFL) & fcntl(link->data, F_GETFL) & O_NONBLOCK)
+        wr_u8(&out, '.');
     return fd_write_all(fd, wr_done(&out), deadline_in(WAIT_MS));
 }
 
 static int child(void)
 {
-    int nsm, listener, dial;
+    struct env_link link;
+    int nsm;
 
-    if (env_this.open_nsm(&nsm).code || env_this.open_link(&listener, &dial).code ||
-        env_this.boot().code)
+    if (env_this.open_nsm(&nsm).code || env_this.open_link(&link).code || env_this.boot().code)
         return 1;
-    while (!child_serve(nsm, listener).code)
+    while (!child_serve(nsm, &link).code)
         ;
     return 2;
 }
@@ -121,14 +127,14 @@ static void link_addr(struct addr *addr, unsigned port)
     (void)snprintf(addr->host, sizeof(addr->host), "%.200s/link/%u", scene_dir, port);
 }
 
-static struct err ask(char letter, char out[static 4096])
+static struct err ask_port(unsigned port, char letter, char out[static 4096])
 {
     AUTO(fd_close) int fd = -1;
     struct addr addr;
     ssize_t got;
     size_t n = 0;
 
-    link_addr(&addr, ENV_CONTROL_PORT);
+    link_addr(&addr, port);
     TRY(addr_dial(&fd, &addr, deadline_in(WAIT_MS)));
     TRY(fd_write_all(fd, bytes_of(&letter, 1), deadline_in(WAIT_MS)));
     do {
@@ -140,13 +146,29 @@ static struct err ask(char letter, char out[static 4096])
     return OK;
 }
 
+static struct err ask(char letter, char out[static 4096])
+{
+    return ask_port(ENV_CONTROL_PORT, letter, out);
+}
+
 static void inherits_nothing(void **state)
 {
     char text[4096];
 
     (void)state;
     expect_ok("ask", ask('c', text));
-    assert_string_equal(text, "clean");
+    assert_string_equal(text, "clean.");
+}
+
+static void has_two_ports(void **state)
+{
+    char text[4096];
+
+    (void)state;
+    expect_ok("ask", ask_port(ENV_CONTROL_PORT, 'p', text));
+    assert_string_equal(text, "control.");
+    expect_ok("ask", ask_port(ENV_DATA_PORT, 'p', text));
+    assert_string_equal(text, "data.");
 }
 
 static void answers_nsm(void **state)
@@ -172,11 +194,11 @@ static void dials(void **state)
 
     (void)state;
     expect_ok("ask", ask('d', text));
-    assert_string_equal(text, "unreachable");
+    assert_string_equal(text, "unreachable.");
     link_addr(&addr, 8000);
     expect_ok("listen", addr_listen(&listener, &addr, &bound));
     expect_ok("ask", ask('d', text));
-    assert_string_equal(text, "ok");
+    assert_string_equal(text, "ok.");
     expect_ok("accept", fd_wait(listener, POLLIN, deadline_in(WAIT_MS)));
     AUTO(fd_close) int fd = accept4(listener, NULL, NULL, SOCK_CLOEXEC);
     expect_ok("read", fd_read_all(fd, got, sizeof(got), deadline_in(WAIT_MS)));
@@ -197,8 +219,10 @@ static void ends(void **state)
         (void)poll(NULL, 0, 20);
     assert_true(vm_has_ended(vm, &status));
     assert_true(WIFEXITED(status) && WEXITSTATUS(status) == 7);
-    link_addr(&addr, ENV_CONTROL_PORT);
-    assert_int_not_equal(addr_dial(&fd, &addr, deadline_in(WAIT_MS)).code, ERR_NONE);
+    for (int i = 0; i < 2; i++) {
+        link_addr(&addr, i ? ENV_DATA_PORT : ENV_CONTROL_PORT);
+        assert_int_not_equal(addr_dial(&fd, &addr, deadline_in(WAIT_MS)).code, ERR_NONE);
+    }
     vm_stop(&vm, 0);
     assert_null(vm);
 }
@@ -232,6 +256,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(inherits_nothing, start, stop),
+        cmocka_unit_test_setup_teardown(has_two_ports, start, stop),
         cmocka_unit_test_setup_teardown(answers_nsm, start, stop),
         cmocka_unit_test_setup_teardown(dials, start, stop),
         cmocka_unit_test_setup_teardown(ends, start, stop),

@@ -15,8 +15,9 @@
 #define TO_GUEST 0U
 #define TO_HOST  1U
 #define CONTROL  5000U
+#define DATA     9000U // of the guest
 #define SERVICE  8000U
-#define BEAT     9000U
+#define BEAT     9000U // of the parent
 #define ROOM     262144U
 
 // -- vsock ---------------------------------------------------------------------------------------
@@ -159,18 +160,14 @@ static void guest_calls(void **state)
     }
 }
 
-static void parent_calls(void **state)
+static void parent_calls_port(const char *path, uint32_t port)
 {
-    AUTO(fd_close) int fd = -1;
-    struct vsock_packet packet, answer;
+    AUTO(fd_close) int fd = unix_dial(path);
+    struct vsock_packet packet = expect_packet("request", VSOCK_REQUEST), answer;
     struct bytes body;
 
-    (void)state;
-    vmm_on(&vmm, vsock_path, 2);
-    fd = unix_dial(control_path);
-    packet = expect_packet("request", VSOCK_REQUEST);
-    assert_true(packet.from_cid == 3 && packet.to_port == CONTROL);
-    answer = (struct vsock_packet) { .from_port = CONTROL, .to_port = packet.from_port };
+    assert_true(packet.from_cid == 3 && packet.to_port == port);
+    answer = (struct vsock_packet) { .from_port = port, .to_port = packet.from_port };
     answer.op = VSOCK_RESPONSE;
     send_packet(answer, BYTES_NONE);
     expect_ok("write", fd_write_all(fd, BYTES_LIT("question"), deadline_in(VMM_WAIT_MS)));
@@ -188,6 +185,14 @@ static void parent_calls(void **state)
     answer.op = VSOCK_RST;
     send_packet(answer, BYTES_NONE);
     expect_end(fd);
+}
+
+static void parent_calls(void **state)
+{
+    (void)state;
+    vmm_on(&vmm, vsock_path, 2);
+    parent_calls_port(control_path, CONTROL);
+    parent_calls_port(data_path, DATA);
 }
 
 static void nobody_is_there(void **state)

@@ -108,7 +108,7 @@ static struct err answer(int fd, struct bytes request, uint8_t *out, size_t cap,
     return wr_end(&wr);
 }
 
-static const struct nsm nsm = { answer, -1 };
+static const struct nsm nsm = { .call = answer, .fd = -1 };
 
 static void broken_modules(void **state)
 {

@@ -68,7 +68,7 @@ static void test_ids_may_overtake(void **state)
     first.body = BYTES_NONE;
     client_send(fd, "{\"id\":-2,\"method\":\"attestation\",\"params\":{\"nonce\":\"0xaabb\"}}");
     second = vault_expect(MSG_ATTESTATION);
-    assert_true(bytes_equal(second.body, BYTES_LIT("\x02\xaa\xbb")));
+    assert_true(bytes_equal(second.body, BYTES_LIT("\x02\xaa\xbb\0")));
     vault_answer(&second, ERR_NONE, BYTES_LIT("two"));
     client_expect(fd, "{\"id\":-2,\"result\":{\"document_b64\":\"dHdv\"}}");
     vault_answer(&first, ERR_NONE, BYTES_LIT("one"));
@@ -148,7 +148,7 @@ static void test_slow_messages_wait(void **state)
     vault_answer(&first, ERR_NONE, BYTES_LIT("x"));
     client_expect(slow, "document_b64");
     msg = vault_expect(MSG_ATTESTATION);
-    assert_true(bytes_equal(msg.body, BYTES_LIT("\x01\xaa")));
+    assert_true(bytes_equal(msg.body, BYTES_LIT("\x01\xaa\0")));
     (void)close(slow);
     (void)close(other);
 }

@@ -160,6 +160,30 @@ static void test_timer_moved_later_does_not_fire(void **state)
     assert_int_equal(f.calls, 0);
 }
 
+// Frees the timer that would be next, itself, and adds another one.
+static void on_timer_that_frees(void *context)
+{
+    struct loop_timer *mine = context ? f.timer[0] : f.timer[1];
+
+    f.calls++;
+    loop_timer_free(&f.timer[0]);
+    loop_timer_free(&f.timer[1]);
+    assert_non_null(mine);
+    assert_int_equal(loop_timer(f.loop, &f.timer[0], deadline_in(1), on_timer, NULL).code, 0);
+}
+
+static void test_timers_freed_in_callback(void **state)
+{
+    (void)state;
+    for (int i = 0; i < 2; i++)
+        assert_int_equal(
+            loop_timer(f.loop, &f.timer[i], deadline_in(0), on_timer_that_frees, i ? NULL : f.timer)
+                .code,
+            0);
+    run_for(30000);
+    assert_int_equal(f.calls, 3); // one of the two, and the added one until it stops the loop
+}
+
 static void on_wake(void *context)
 {
     (void)context;
@@ -209,6 +233,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_unwatch_in_callback, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_bad_descriptor_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_timers, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_timers_freed_in_callback, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_timer_moved_later_does_not_fire, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_wake, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_turn, set_up, tear_down),

@@ -13,7 +13,7 @@
 static struct machine *machine;
 static struct vmm vmm;
 static char nsm_path[DISK_PATH_MAX], vsock_path[DISK_PATH_MAX], control_path[DISK_PATH_MAX],
-    service_path[DISK_PATH_MAX];
+    data_path[DISK_PATH_MAX], service_path[DISK_PATH_MAX];
 
 static inline struct err module(struct nsmdev **out, void *context)
 {
@@ -35,6 +35,7 @@ static inline int start(void **state)
     expect_ok("path", disk_path(nsm_path, sizeof(nsm_path), scene_dir, "nsm.sock"));
     expect_ok("path", disk_path(vsock_path, sizeof(vsock_path), scene_dir, "vsock.sock"));
     expect_ok("path", disk_path(control_path, sizeof(control_path), link, "5000"));
+    expect_ok("path", disk_path(data_path, sizeof(data_path), link, "9000"));
     expect_ok("path", disk_path(service_path, sizeof(service_path), link, "8000"));
     expect_ok("start", machine_start(&machine, &options));
     return 0;

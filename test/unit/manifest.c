@@ -25,6 +25,9 @@ static struct bytes encode(const struct manifest *manifest)
     return wr_done(&wr);
 }
 
+// A token that may see metrics: kind, operations, label, no patterns, no certificate.
+static const uint8_t client[41] = { [0] = 1, [32] = 2, [34] = 1, [35] = 2, [36] = 'a', [37] = 'b' };
+
 static void round_trip(void **state)
 {
     uint8_t keysets[3 * MANIFEST_KEYSET_BYTES] = { 0 }, floors[2 * MANIFEST_FLOOR_BYTES] = { 0 };
@@ -45,8 +48,12 @@ static void round_trip(void **state)
     m.keysets = BYTES_OF(keysets);
     m.floors = BYTES_OF(floors);
     m.disabled = BYTES_OF(disabled);
+    m.clients = bytes_of(client, sizeof(client));
+    m.web = BYTES_LIT("\1\1*");
     expect_ok("all sections", manifest_read(&out, encode(&m)));
     assert_int_equal(out.serial, 7);
+    assert_true(bytes_equal(out.clients, BYTES_OF(client)));
+    assert_true(bytes_equal_str(out.web, "\1\1*"));
     for (uint8_t i = 0; i < 8; i++) {
         id.b[0] = i;
         digest[0] = (uint8_t)((i + 1) / 2);
@@ -77,7 +84,9 @@ static void refusals(void **state)
         { "a section less", 34, 0, ERR_MALFORMED },
         { "a section more", 34, 2, ERR_MALFORMED },
         { "kind 0", 35, 0, ERR_MALFORMED },
-        { "kind 4", 35, 4, ERR_UNSUPPORTED },
+        { "no clients", 35, 4, ERR_MALFORMED },
+        { "no web", 35, 5, ERR_MALFORMED },
+        { "kind 6", 35, 6, ERR_UNSUPPORTED },
         { "shorter entries", 39, 31, ERR_MALFORMED },
         { "partial entry", 39, 33, ERR_MALFORMED },
         { "entries of another size", 35, 1, ERR_MALFORMED },

@@ -11,7 +11,6 @@
 
 #include "base/must.h"
 #include "expect.h"
-#include "vault/limits.h"
 
 #include <pthread.h>
 #include <string.h>
@@ -47,21 +46,21 @@ static size_t copies(void)
 {
     size_t count = 0;
 
-    for (size_t at = 0; at + 32 <= VAULT_STACK_BYTES; at++)
-        count += memcmp(memory.stack + at, secret, 32) == 0;
+    for (size_t at = 0; at + 32 <= memory.worker_stack.n; at++)
+        count += memcmp(memory.worker_stack.base + at, secret, 32) == 0;
     return count;
 }
 
 static void *work(void *context)
 {
     (void)context;
-    memory_wipe_stack(&memory);
+    memory_wipe_stack(&memory.worker_stack);
     if (gap == 0)
         leave();
     else
         descend(gap);
     seen = copies();
-    memory_wipe_stack(&memory);
+    memory_wipe_stack(&memory.worker_stack);
     left = copies();
     return NULL;
 }
@@ -73,13 +72,10 @@ static void wipes_all_of_it(void **state)
     (void)state;
     expect_ok("memory", memory_init(&memory));
     for (size_t i = 0; i < ARRAY_LEN(gaps); i++) {
-        pthread_attr_t attr;
         pthread_t thread;
 
         gap = gaps[i];
-        must(pthread_attr_init(&attr) == 0);
-        must(pthread_attr_setstack(&attr, memory.stack, VAULT_STACK_BYTES) == 0);
-        must(pthread_create(&thread, &attr, work, NULL) == 0);
+        expect_ok("thread", memory_start_thread(&memory.worker_stack, work, NULL, &thread));
         must(pthread_join(thread, NULL) == 0);
         assert_in_range(seen, 1, 64); // the search finds what is there
         assert_int_equal(left, 0);

@@ -111,6 +111,12 @@ union body {
     struct msg_sign_tx sign_tx;
     struct msg_signed sig;
     struct msg_anchor_answer anchor_answer;
+    struct msg_attestation attestation;
+    struct msg_tls_key tls_key;
+    struct msg_tls_sign tls_sign;
+    struct msg_tls_certify tls_certify;
+    struct msg_clients clients;
+    struct msg_denial denial;
 };
 
 #define BODY(name, type, ...)                                     \
@@ -153,6 +159,17 @@ BODY(account, account, { { { 4 } }, { 5 } })
 BODY(sign_tx, sign_tx, { { { 4 } }, BYTES_LIT("record"), BYTES_LIT("payload"), BYTES_NONE })
 BODY(signed, sig, { { 5 }, { 6 } })
 BODY(anchor_answer, anchor_answer, { 3, MSG_ANCHOR_FOUND, 9, BYTES_LIT("item") })
+BODY(attestation, attestation, { BYTES_LIT("nonce"), BYTES_LIT("0123456789abcdef") })
+BODY(tls_key, tls_key, { { { 4 } }, { 2 }, RECORD_EXPOSED })
+BODY(tls_sign, tls_sign, { { { 4 } }, MSG_TLS_EXCHANGE12, BYTES_LIT("input") })
+BODY(tls_certify, tls_certify,
+     { { { 4 } },
+       MSG_TLS_SELF_SIGNED,
+       397,
+       2,
+       { { MSG_TLS_DNS, BYTES_LIT("signer.example") }, { MSG_TLS_IP, BYTES_LIT("\x0a\0\0\1") } } })
+BODY(clients, clients, { 7, CONFIG_PARENT_TRUSTED, BYTES_NONE, BYTES_LIT("\1\1a") })
+BODY(denial, denial, { 2, { 9 }, BYTES_LIT("192.0.2.1:443") })
 
 static const struct {
     const char *name;
@@ -169,6 +186,12 @@ static const struct {
     { "sign_tx", write_sign_tx, read_sign_tx },
     { "signed", write_signed, read_signed },
     { "anchor_answer", write_anchor_answer, read_anchor_answer },
+    { "attestation", write_attestation, read_attestation },
+    { "tls_key", write_tls_key, read_tls_key },
+    { "tls_sign", write_tls_sign, read_tls_sign },
+    { "tls_certify", write_tls_certify, read_tls_certify },
+    { "clients", write_clients, read_clients },
+    { "denial", write_denial, read_denial },
 };
 
 static void every_body(void **state)
@@ -219,6 +242,20 @@ static void contents(void **state)
     rd = rd_of(wr_done(&wr));
     expect_ok("sign", read_sign_tx(&out, &rd));
     assert_true(bytes_equal_str(out.sign_tx.payload, "payload"));
+    wr = WR_OF(buf);
+    write_tls_certify(&wr);
+    rd = rd_of(wr_done(&wr));
+    expect_ok("certify", read_tls_certify(&out, &rd));
+    assert_int_equal(out.tls_certify.days, 397);
+    assert_int_equal(out.tls_certify.names, 2);
+    assert_true(bytes_equal_str(out.tls_certify.name[0].name, "signer.example"));
+    assert_int_equal(out.tls_certify.name[1].name.p[0], 10);
+    wr = WR_OF(buf);
+    write_denial(&wr);
+    rd = rd_of(wr_done(&wr));
+    expect_ok("denial", read_denial(&out, &rd));
+    assert_int_equal(out.denial.identity[0], 9);
+    assert_true(bytes_equal_str(out.denial.source, "192.0.2.1:443"));
 }
 
 // Values that have the right length and are still refused.
@@ -236,6 +273,26 @@ static void value_refusals(void **state)
         { "step 5", 2, 0, 5 },
         { "parity 2", 8, 84, 2 },
         { "outcome 5", 9, 8, 5 },
+        { "provenance 0", 11, 49, 0 },
+        { "provenance 4", 11, 49, 4 },
+        { "handshake 0", 12, 16, 0 },
+        { "handshake 3", 12, 16, 3 },
+        { "certificate 0", 13, 16, 0 },
+        { "certificate 3", 13, 16, 3 },
+        { "request with days", 13, 16, MSG_TLS_REQUEST },
+        { "days too many", 13, 17, 14 },
+        { "17 names", 13, 19, 17 },
+        { "name type 0", 13, 20, 0 },
+        { "name type 3", 13, 20, 3 },
+        { "DNS name as IP", 13, 20, MSG_TLS_IP },
+        { "upper case", 13, 22, 'S' },
+        { "IP as DNS name", 13, 36, MSG_TLS_DNS },
+        { "mode 0", 14, 8, 0 },
+        { "mode 3", 14, 8, 3 },
+        { "host in upper case", 14, 15, 'A' },
+        { "operation 0", 15, 0, 0 },
+        { "operations", 15, 0, 3 },
+        { "operation 4", 15, 0, 4 },
     };
     union body out;
 
@@ -276,6 +333,8 @@ static void limits(void **state)
         { "sign payload", 7, 20, 4, 131072, 2 },
         { "approvals", 7, 24, 2, 0, 0 },
         { "item", 9, 17, 2, 114, 0 },
+        { "attestation nonce", 10, 0, 1, 64, 1 },
+        { "attestation key", 10, 1, 1, 16, 0 },
     };
     union body out;
 
@@ -297,13 +356,66 @@ static void limits(void **state)
         }
 }
 
+// The same for bodies that are nothing with empty fields.
+static void limits_of_tls(void **state)
+{
+    static uint8_t many[254];
+    static const struct {
+        const char *name;
+        uint8_t kind, names, type, days;
+        size_t n;
+        enum err_code code;
+    } cases[] = {
+        { "request", MSG_TLS_REQUEST, 1, MSG_TLS_DNS, 0, 1, ERR_NONE },
+        { "16 names", MSG_TLS_SELF_SIGNED, 16, MSG_TLS_DNS, 1, 63, ERR_NONE },
+        { "IPv6", MSG_TLS_REQUEST, 1, MSG_TLS_IP, 0, 16, ERR_NONE },
+        { "no days", MSG_TLS_SELF_SIGNED, 1, MSG_TLS_DNS, 0, 1, ERR_MALFORMED },
+        { "no names", MSG_TLS_REQUEST, 0, MSG_TLS_DNS, 0, 1, ERR_MALFORMED },
+        { "empty name", MSG_TLS_REQUEST, 1, MSG_TLS_DNS, 0, 0, ERR_MALFORMED },
+        { "label of 64", MSG_TLS_REQUEST, 1, MSG_TLS_DNS, 0, 64, ERR_MALFORMED },
+        { "longest and a byte", MSG_TLS_REQUEST, 1, MSG_TLS_DNS, 0, 254, ERR_MALFORMED },
+        { "IP of 3 bytes", MSG_TLS_REQUEST, 1, MSG_TLS_IP, 0, 3, ERR_MALFORMED },
+        { "IP of 17 bytes", MSG_TLS_REQUEST, 1, MSG_TLS_IP, 0, 17, ERR_MALFORMED },
+    };
+    struct msg_tls_sign sign = { .kind = MSG_TLS_VERIFY13, .input = { many, MSG_TLS_INPUT_MAX } };
+    struct msg_attestation attestation = { .key = { many, 15 } };
+    struct wr wr;
+    struct rd rd;
+
+    (void)state;
+    memset(many, 'a', sizeof(many));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct msg_tls_certify m = { .kind = cases[i].kind,
+                                     .days = cases[i].days,
+                                     .names = cases[i].names };
+
+        for (size_t k = 0; k < m.names; k++)
+            m.name[k] = (struct msg_tls_name) { cases[i].type, { many, cases[i].n } };
+        wr = WR_OF(buf);
+        msg_write_tls_certify(&wr, &m);
+        rd = rd_of(wr_done(&wr));
+        expect_err(cases[i].name, msg_read_tls_certify(&m, &rd), cases[i].code, NULL);
+    }
+    for (size_t over = 0; over < 2; over++) {
+        wr = WR_OF(buf);
+        sign.input.n = MSG_TLS_INPUT_MAX + over;
+        msg_write_tls_sign(&wr, &sign);
+        rd = rd_of(wr_done(&wr));
+        expect_err("input", msg_read_tls_sign(&sign, &rd), over ? ERR_MALFORMED : ERR_NONE, NULL);
+    }
+    wr = WR_OF(buf);
+    msg_write_attestation(&wr, &attestation);
+    rd = rd_of(wr_done(&wr));
+    expect_err("short id", msg_read_attestation(&attestation, &rd), ERR_MALFORMED, "key");
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(heads),    cmocka_unit_test(head_refusals),
         cmocka_unit_test(verdicts), cmocka_unit_test(every_body),
         cmocka_unit_test(contents), cmocka_unit_test(value_refusals),
-        cmocka_unit_test(limits),
+        cmocka_unit_test(limits),   cmocka_unit_test(limits_of_tls),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);

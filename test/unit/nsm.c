@@ -34,7 +34,7 @@ static struct err play(int fd, struct bytes request, uint8_t *answer, size_t cap
     return OK;
 }
 
-static const struct nsm nsm = { play, 7 };
+static const struct nsm nsm = { .call = play, .fd = 7 };
 
 static void prepare(const char *hex)
 {

@@ -14,6 +14,7 @@
 #include <cmocka.h>
 #include <poll.h>
 #include <pthread.h>
+#include <signal.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
@@ -216,5 +217,6 @@ int main(void)
         RELAY_TEST(target_is_not_there), RELAY_TEST(too_many),
     };
 
+    (void)signal(SIGPIPE, SIG_IGN); // as cloisterd does
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

@@ -198,7 +198,7 @@ static void test_long_target_is_refused(void **state)
     memcpy(request, "GET /", 5);
     memcpy(request + 1500, " HTTP/1.1\r\nHost: x\r\n\r\n", 23);
     put(fd, request);
-    assert_true(saw(fd, "HTTP/1.1 413"));
+    assert_true(saw(fd, "HTTP/1.1 414"));
     assert_true(saw(fd, NULL));
     (void)close(fd);
 }

@@ -97,6 +97,97 @@ static void wildcards(void **state)
     }
 }
 
+// The key of a PEM file as the server's certificates have it, hashed by libcrypto.
+static void spki_of(uint8_t out[static 32], const char *key_path)
+{
+    FILE *file = fopen(key_path, "r");
+    EVP_PKEY *key = file ? PEM_read_PrivateKey(file, NULL, NULL, NULL) : NULL;
+    uint8_t *der = NULL;
+    int n = i2d_PUBKEY(key, &der);
+
+    assert_true(n > 0);
+    assert_int_equal(EVP_Digest(der, (size_t)n, out, NULL, EVP_sha256(), NULL), 1);
+    OPENSSL_free(der);
+    EVP_PKEY_free(key);
+    (void)fclose(file);
+}
+
+static int note_name(SSL *ssl, int *alert, void *context)
+{
+    (void)alert;
+    *(bool *)context = SSL_get_servername(ssl, TLSEXT_NAMETYPE_host_name) != NULL;
+    return SSL_TLSEXT_ERR_OK;
+}
+
+// Whatever the certificate says, the connection stands, and its key is the one that it has proved.
+static void unjudged(void **state)
+{
+    static const struct {
+        const char *host;
+        uint64_t now_s;
+        bool is_name; // which the handshake says
+    } cases[] = {
+        { "kms.example", PKI_FROM_S + 60, true },
+        { "other.example", PKI_FROM_S + 60, true },
+        { "signer1", PKI_FROM_S + 60, true },
+        { "192.0.2.1", PKI_FROM_S + 60, false },
+        { "[2001:db8::1]", PKI_FROM_S + 60, false },
+        { "kms.example", PKI_TO_S + 60, true },
+        { "kms.example", 0, true },
+    };
+    static const struct step step = KEPT;
+    AUTO(tls_context_free) struct tls_context *tls = NULL;
+    uint8_t spki[2][32], found[32];
+
+    (void)state;
+    spki_of(spki[0], pki.key_path);
+    spki_of(spki[1], other_pki.key_path);
+    expect_ok("client", tls_client_new_unjudged(&tls));
+    for (size_t i = 0; i < 2 * ARRAY_LEN(cases); i++) {
+        const struct pki *from = i % 2 ? &other_pki : &pki;
+        AUTO(tls_context_free) struct tls_context *server = NULL;
+        AUTO(client_done) struct client client;
+
+        bool is_named = false;
+
+        expect_ok("server", tls_server_new(&server, from->chain_path, from->key_path));
+        (void)SSL_CTX_set_tlsext_servername_callback((SSL_CTX *)server, note_name);
+        (void)SSL_CTX_set_tlsext_servername_arg((SSL_CTX *)server, &is_named);
+        client_init(&client, &address, cases[i / 2].host, tls);
+        client.now_s = cases[i / 2].now_s;
+        play_start(&step, 1, server);
+        expect_ok(client.host, call(&client, "GET", ""));
+        expect_ok("key", wire_peer_spki(client.wire, found));
+        assert_memory_equal(found, spki[i % 2], 32);
+        assert_true(is_named == cases[i / 2].is_name);
+        client_done(&client);
+        play_stop();
+    }
+}
+
+static void no_peer_key(void **state)
+{
+    AUTO(tls_context_free) struct tls_context *tls = NULL;
+    struct wire_peer peer = { NULL, "kms.example", 0 };
+    struct wire *wire;
+    uint8_t found[32];
+    int pair[2];
+
+    (void)state;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    expect_ok("plain", wire_new(&wire, pair[0], NULL));
+    expect_err("plain", wire_peer_spki(wire, found), ERR_NOT_FOUND, "certificate");
+    wire_free(&wire);
+    fd_close(&pair[1]);
+    expect_ok("client", tls_client_new_unjudged(&tls));
+    peer.context = tls;
+    assert_int_equal(socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair), 0);
+    expect_ok("no handshake", wire_new_client(&wire, pair[0], &peer));
+    expect_err("no handshake", wire_peer_spki(wire, found), ERR_NOT_FOUND, "certificate");
+    wire_free(&wire);
+    fd_close(&pair[1]);
+}
+
 static void server_settings(void **state)
 {
     static const struct {
@@ -281,7 +372,8 @@ int main(void)
         cmocka_unit_test(names_and_times), cmocka_unit_test(wildcards),
         cmocka_unit_test(server_settings), cmocka_unit_test(broken_peers),
         cmocka_unit_test(flood),           cmocka_unit_test(contexts_refused),
-        cmocka_unit_test(closed_peers),
+        cmocka_unit_test(closed_peers),    cmocka_unit_test(unjudged),
+        cmocka_unit_test(no_peer_key),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
