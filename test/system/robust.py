@@ -171,7 +171,7 @@ ATTACKS = {
 class Attack:
     def __init__(self, name, path):
         self.process = subprocess.Popen(
-            [sys.executable, __file__, "attack", name, str(path)], stdout=subprocess.PIPE,
+            [sys.executable, sys.argv[0], "attack", name, str(path)], stdout=subprocess.PIPE,
             stdin=subprocess.DEVNULL, preexec_fn=lambda: os.nice(10))
 
     def __enter__(self):
@@ -233,7 +233,7 @@ def crowding():
     return max(1, (time.monotonic() - began) / 0.1)
 
 
-def p99(path, call):
+def p99(path, call, dial=dial):
     """Of calls that alternate between a connection that is kept and a new one, in ms: the second
     slowest of sixty. Whoever is cut off has to come again: that counts as part of the call."""
     kept, took, lost = None, [], 0
@@ -256,7 +256,7 @@ def p99(path, call):
     return sorted(took)[-2], lost
 
 
-def compare(tap, name, path, call):
+def compare(tap, name, path, call, dial=dial):
     """Medians of the rounds' percentiles; the claim of the promise. The 20 ms are those of a machine that
     has nothing else to do: where others compete for it, a busy server waits for its turn as they do."""
     report = ""
@@ -264,9 +264,9 @@ def compare(tap, name, path, call):
         quiet, loud, crowd, lost = [], [], [], 0
         for _ in range(ROUNDS):
             crowd.append(crowding())
-            quiet.append(p99(path, call)[0])
+            quiet.append(p99(path, call, dial)[0])
             with Attack(name, path) as attack:
-                value, cut = p99(path, call)
+                value, cut = p99(path, call, dial)
                 loud.append(value)
                 lost += cut
             if not attack.alive:
@@ -288,15 +288,17 @@ def descriptors(pid):
 
 def crowd(tap, name, path, call, server):
     """10,000 connections are opened and kept: the server holds as many as it has places for, the
-    oldest of them see the end, and a caller is served all the time."""
-    pid, places = server
+    oldest of them see the end, and a caller is served all the time. `server`: its process, its places,
+    and how the callers dial when not as the crowd does."""
+    pid, places, *other = server
+    call_dial = other[0] if other else dial
     before, held, slowest = descriptors(pid), [], 0
-    caller = dial(str(path), PATIENCE_S)
-    alone = max(two_calls(path, call, caller) for _ in range(10))
+    caller = call_dial(str(path), PATIENCE_S)
+    alone = max(two_calls(path, call, caller, call_dial) for _ in range(10))
     for i in range(10000):
         held.append(dial(str(path), PATIENCE_S))
         if i % 500 == 499:
-            slowest = max(slowest, two_calls(path, call, caller))
+            slowest = max(slowest, two_calls(path, call, caller, call_dial))
     wait_for("all taken", lambda: sum(ended(s) for s in held) >= 10000 - places)
     now = descriptors(pid)
     gone = sum(ended(s) for s in held)
@@ -315,7 +317,7 @@ def crowd(tap, name, path, call, server):
     wait_for("descriptors", lambda: descriptors(pid) <= before + 8)
 
 
-def two_calls(path, call, caller):
+def two_calls(path, call, caller, dial):
     """Seconds for a call on a connection that is kept and one on a new connection."""
     began = time.monotonic()
     call(caller)
