@@ -6,17 +6,22 @@
 #include "base/must.h"
 #include "parent/metrics.h"
 #include "parent/store_manifest.h"
+#include "parent/store_tls.h"
 #include "parent/tunnel.h"
 
 struct err rest_metrics_show(struct rest_call *call)
 {
     AUTO(store_manifest_free) struct store_manifest manifest = { 0 };
+    AUTO(store_tls_free) struct store_tls tls = { 0 };
     struct supervise_view view;
     struct addr bound;
     struct metrics_now now = { 0 };
     struct err err = store_manifest_get(call->rest->store, &manifest);
 
     ENSURE(!err.code || err.code == ERR_NOT_FOUND, err.code, "store: cannot be read");
+    err = store_tls_used(call->rest->store, &tls);
+    ENSURE(!err.code || err.code == ERR_NOT_FOUND, err.code, "store: cannot be read");
+    now.tls_expires_s = tls.certificate.not_after_s;
     TRY(store_size(call->rest->store, &now.store_bytes));
     if (call->rest->tunnel)
         tunnel_look(call->rest->tunnel, &bound, &now.tunnel_connections);
