@@ -268,6 +268,21 @@ static void answer_offer(struct jw *jw)
     jw_cstring(jw, "ZG9j");
 }
 
+// Samples, and what must not get into another program's document.
+static void answer_metrics(struct jw *jw)
+{
+    jw_object(jw_key(jw, "counters"));
+    jw_u64(jw_key(jw, "fakes_total{route=\"/a/*\",status=\"2xx\"}"), 7);
+    jw_u64(jw_key(jw, "fakes_total{route=\"other\",status=\"2xx\"}"), 8);
+    jw_u64(jw_key(jw, "fakes_now"), 9);
+    jw_u64(jw_key(jw, "bad\nline"), 1);
+    jw_u64(jw_key(jw, "Bad"), 1);
+    jw_u64(jw_key(jw, "bad name"), 1);
+    jw_cstring(jw_key(jw, "bad_text"), "1\n2");
+    jw_bool(jw_key(jw, "bad_kind"), true);
+    jw_object_end(jw);
+}
+
 // What administrators and importers ask for; false for everything else.
 static bool answer_admin(struct fake_enclave *e, struct jw *jw, const struct json *root)
 {
@@ -287,6 +302,8 @@ static bool answer_admin(struct fake_enclave *e, struct jw *jw, const struct jso
         atomic_store(&e->sealed, false);
         jw_key(jw, "phase");
         jw_cstring(jw, "CONFIGURED");
+    } else if (bytes_equal_str(method, "metrics")) {
+        answer_metrics(jw);
     } else if (bytes_equal_str(method, "import.begin")) {
         answer_offer(jw);
     } else if (bytes_equal_str(method, "import.finish")) {
