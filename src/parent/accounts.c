@@ -7,9 +7,9 @@
 
 #include "base/base64.h"
 #include "base/must.h"
+#include "parent/keysets.h"
 #include "parent/log.h"
 #include "parent/stamp.h"
-#include "proto/record.h"
 #include "proto/tag.h"
 
 #include <stdio.h>
@@ -33,21 +33,6 @@ bool accounts_check_text(struct bytes text)
             return false;
     }
     return true;
-}
-
-static struct err accounts_keyset_name(const struct accounts *accounts, struct bytes *name)
-{
-    const struct config *config = accounts->config;
-    const struct config_keyset *found;
-
-    for (size_t i = 0; !name->n && i < config->keysets; i++)
-        if (config->keyset[i].purpose == CONFIG_ACCOUNTS)
-            *name = config->keyset[i].name;
-    ENSURE(name->n, ERR_NOT_FOUND, "keyset: the configuration has none for accounts");
-    found = config_find_keyset(config, *name);
-    ENSURE(found, ERR_NOT_FOUND, "keyset: the configuration has none of this name");
-    ENSURE(found->purpose == CONFIG_ACCOUNTS, ERR_MISMATCH, "keyset: expected one for accounts");
-    return OK;
 }
 
 static struct bytes accounts_nonce(const struct accounts_request *request)
@@ -81,18 +66,19 @@ struct err accounts_create(const struct accounts *accounts, const struct account
                            struct store_account *out, bool *created, struct detail *detail)
 {
     AUTO(store_account_free) struct store_account row = { 0 };
+    const struct keysets keysets = { accounts->store, accounts->config };
     struct bytes keyset = request->keyset;
     struct err err;
 
     *created = false;
-    TRY(accounts_keyset_name(accounts, &keyset));
+    TRY(keysets_name(&keysets, CONFIG_ACCOUNTS, &keyset));
     (void)snprintf(row.user, sizeof(row.user), "%s", request->user);
     (void)snprintf(row.name, sizeof(row.name), "%s", request->name);
     accounts_hash(row.request_hash, request, keyset);
     err = accounts_stored(accounts, out, &row);
     if (err.code != ERR_NOT_FOUND)
         return err;
-    TRY(accounts_keyset(accounts, keyset, row.keyset));
+    TRY(keysets_find(&keysets, CONFIG_ACCOUNTS, keyset, row.keyset));
     TRY(accounts_make(accounts, request, &row, detail));
     err = store_account_add(accounts->store, &row);
     if (err.code == ERR_EXISTS) // somebody was faster: theirs is the account
@@ -123,20 +109,13 @@ static struct err accounts_hold(struct store_account *row, const struct json *re
     return store_hold(&row->block, views, ARRAY_LEN(views));
 }
 
-// True when the row's record says itself that it is of this row: what the enclave signs with it,
-// which authenticates every byte of it, is then of this account.
 static bool accounts_record_fits(const struct accounts *accounts, const struct store_account *row)
 {
-    char id[ID_TEXT], keyset[ID_TEXT];
-    struct record record;
+    const struct keysets keysets = { accounts->store, accounts->config };
 
-    if (record_read(&record, row->record).code)
-        return false;
-    id_text(id, &record.id);
-    id_text(keyset, &record.keyset);
-    return strcmp(id, row->id) == 0 && strcmp(keyset, row->keyset) == 0 &&
-           record.purpose == RECORD_ACCOUNT && record.key_type == RECORD_SECP256K1 &&
-           id_equal(&record.deployment, &accounts->config->deployment);
+    return keysets_record_fits(
+        &keysets, &(struct keysets_key) { row->id, row->keyset, RECORD_ACCOUNT, RECORD_SECP256K1 },
+        row->record);
 }
 
 struct err accounts_use(const struct accounts *accounts, struct store_account *out, const char *id)
@@ -181,22 +160,6 @@ struct err accounts_take(const struct accounts *accounts, struct store_account *
     TRY(accounts_check(accounts, row, result));
     (void)snprintf(row->policy, sizeof(row->policy), "unrestricted");
     row->created_ms = stamp_now_ms();
-    return OK;
-}
-
-struct err accounts_keyset(const struct accounts *accounts, struct bytes name,
-                           char id[static ID_TEXT])
-{
-    AUTO(store_free_keyset) struct store_keyset keyset = { 0 };
-    char text[NAME_BYTES_MAX + 1];
-    struct err err;
-
-    TRY(accounts_keyset_name(accounts, &name));
-    ENSURE(bytes_to_str(name, text, sizeof(text)), ERR_MALFORMED, "keyset: name is too long");
-    err = store_get_keyset(accounts->store, &keyset, text);
-    ENSURE(err.code != ERR_NOT_FOUND, ERR_PHASE, "keyset: not created yet; try again");
-    TRY(err);
-    memcpy(id, keyset.id, ID_TEXT);
     return OK;
 }
 

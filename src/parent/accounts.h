@@ -27,10 +27,6 @@ bool accounts_check_text(struct bytes text);
 // returns. `detail` receives the enclave's words. Release *out with store_account_free.
 FALLIBLE accounts_create(const struct accounts *accounts, const struct accounts_request *request,
                          struct store_account *out, bool *created, struct detail *detail);
-// The id of the stored keyset of this name; no name: the first one for accounts. ERR_NOT_FOUND,
-// ERR_MISMATCH (its purpose), ERR_PHASE (not created yet).
-FALLIBLE accounts_keyset(const struct accounts *accounts, struct bytes name,
-                         char id[static ID_TEXT]);
 // Fills the row (id, address, policy, record, receipt, creation) from the enclave's answer, which
 // must be of row->keyset, and of row->id unless that is empty. `nonce` is the receipt's.
 FALLIBLE accounts_take(const struct accounts *accounts, struct store_account *row,

@@ -11,6 +11,7 @@
 #include "parent/relay.h"
 #include "parent/rest.h"
 #include "parent/supervise.h"
+#include "parent/tls_keys.h"
 #include "parent/token.h"
 #include "parent/tunnel.h"
 
@@ -31,6 +32,7 @@ struct daemon {
     struct enclave_link *link;
     struct relay *relay;
     struct tunnel *tunnel;
+    struct tls_keys *tls;
     struct supervise *supervise;
     struct broadcast *broadcast;
     struct reaper *reaper;
@@ -91,12 +93,14 @@ static struct err daemon_start_parts(struct daemon *d)
     TRY(daemon_start_relay(d));
     TRY(daemon_start_tunnel(d));
     TRY(enclave_link_new(&d->link, &d->conf.enclave));
+    TRY(tls_keys_new(&d->tls, d->store, d->link, &d->config));
     TRY(supervise_start(&d->supervise, &(struct supervise_options) { .link = d->link,
                                                                      .store = d->store,
                                                                      .configuration = d->canonical,
                                                                      .config = &d->config,
                                                                      .imds = d->conf.imds,
-                                                                     .role = d->conf.role }));
+                                                                     .role = d->conf.role,
+                                                                     .tls = d->tls }));
     TRY(reaper_start(&d->reaper, d->store));
     if (!d->conf.node[0])
         return OK;
@@ -146,6 +150,7 @@ static struct err daemon_start_rest(struct daemon *d, const char *version)
                               .supervise = d->supervise,
                               .broadcast = d->broadcast,
                               .tunnel = d->tunnel,
+                              .tls = d->tls,
                               .config = &d->config,
                               .version = version,
                               .token = bytes_of(d->token.b, d->token.n),
@@ -186,6 +191,7 @@ void daemon_stop(struct daemon **daemon)
     broadcast_free(&d->broadcast);
     reaper_stop(&d->reaper);
     supervise_stop(&d->supervise);
+    tls_keys_free(&d->tls);
     enclave_link_free(&d->link);
     relay_stop(&d->relay);
     store_close(&d->store);

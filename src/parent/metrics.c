@@ -380,6 +380,9 @@ static void metrics_gauges(struct wr *wr, const struct metrics_now *now)
     metrics_gauge(wr, "cloister_credentials_expire_timestamp_seconds",
                   "When the AWS credentials of the enclave expire (Unix time); 0: none.",
                   now->expires_ms / 1000);
+    metrics_gauge(wr, "cloister_tls_certificate_expire_timestamp_seconds",
+                  "When the certificate of the data plane expires (Unix time); 0: none.",
+                  now->tls_expires_s);
     metrics_gauge(wr, "cloister_store_bytes", "Size of the store.", now->store_bytes);
     metrics_gauge(wr, "cloister_relay_connections_open", "Relayed connections that are open.",
                   metrics_count[METRICS_RELAY_OPENED] - metrics_count[METRICS_RELAY_CLOSED]);

@@ -38,6 +38,7 @@ struct metrics_now {
     uint64_t store_bytes;
     uint64_t manifest_serial; // 0: none
     size_t tunnel_connections;
+    uint64_t tls_expires_s; // the certificate of the data plane; 0: none
 };
 
 // Monotonic nanoseconds, for the times below.

@@ -121,9 +121,13 @@ static struct err relay_open_gate(struct relay *relay, const struct relay_entry 
 {
     struct relay_gate *gate = &relay->gate[relay->gates++];
     struct addr bound;
+    struct err err;
 
     *gate = (struct relay_gate) { .relay = relay, .entry = *entry, .listen_fd = -1 };
-    TRY(addr_listen(&gate->listen_fd, &entry->listen, &bound));
+    err = addr_listen(&gate->listen_fd, &entry->listen, &bound);
+    ENSURE(err.code != ERR_EXISTS, ERR_EXISTS,
+           "relay_listen: an address is in use by another program");
+    TRY(err);
     TRY(loop_watch(relay->loop, &gate->watch, gate->listen_fd, EPOLLIN, relay_accept, gate));
     ENSURE(pthread_create(&gate->dialer, NULL, relay_dial, gate) == 0, ERR_FULL,
            "relay: no thread");

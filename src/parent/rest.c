@@ -16,6 +16,7 @@
 #include "parent/rest_metrics.h"
 #include "parent/rest_query.h"
 #include "parent/rest_status.h"
+#include "parent/rest_tls.h"
 #include "parent/rest_tx.h"
 
 #include <stdlib.h>
@@ -28,7 +29,7 @@ enum rest_token { REST_OPEN, REST_TOKEN, REST_METRICS }; // METRICS: as the sett
 
 struct rest_route {
     const char *method;
-    const char *path;                      // `*` stands for one id
+    const char *path;                      // `*` stands for one id, `@` for one name
     enum rest_token token;                 // who may ask
     const char *query[REST_QUERY_MAX + 1]; // known parameters
     struct err (*handle)(struct rest_call *call);
@@ -50,6 +51,14 @@ static const struct rest_route rest_routes[] = {
     { "POST", "/v1/accounts/*/undelete", REST_TOKEN, { NULL }, rest_custody_undelete },
     { "POST", "/v1/imports", REST_TOKEN, { NULL }, rest_import_begin },
     { "POST", "/v1/imports/*", REST_TOKEN, { NULL }, rest_import_finish },
+    { "POST", "/v1/tls-keys", REST_TOKEN, { NULL }, rest_tls_create },
+    { "GET", "/v1/tls-keys", REST_TOKEN, { NULL }, rest_tls_list },
+    { "GET", "/v1/tls-keys/@", REST_TOKEN, { NULL }, rest_tls_show },
+    { "DELETE", "/v1/tls-keys/@", REST_TOKEN, { NULL }, rest_tls_drop },
+    { "POST", "/v1/tls-keys/@/csr", REST_TOKEN, { NULL }, rest_tls_csr },
+    { "PUT", "/v1/tls-keys/@/certificate", REST_TOKEN, { NULL }, rest_tls_install },
+    { "POST", "/v1/tls-imports", REST_TOKEN, { NULL }, rest_tls_import_begin },
+    { "POST", "/v1/tls-imports/*", REST_TOKEN, { NULL }, rest_tls_import_finish },
     { "GET", "/v1/manifest", REST_TOKEN, { NULL }, rest_admin_get_manifest },
     { "PUT", "/v1/manifest", REST_TOKEN, { NULL }, rest_admin_put_manifest },
     { "POST", "/v1/seal", REST_TOKEN, { NULL }, rest_admin_seal },
@@ -146,14 +155,14 @@ static void rest_answer_error(struct rest_call *call, struct err err)
         log_event(LOG_WARN, "rest", "error", "text", detail_text(&call->detail, err));
 }
 
-// True when `path` has the form of `pattern`; the segment at its `*` is *segment.
+// True when `path` has the form of `pattern`; the segment at its `*` or `@` is *segment.
 static bool rest_matches(const char *pattern, struct bytes path, struct bytes *segment)
 {
     *segment = BYTES_NONE;
     for (; *pattern; pattern++) {
         size_t n = 1;
 
-        if (*pattern == '*') {
+        if (*pattern == '*' || *pattern == '@') {
             const uint8_t *slash = path.n ? memchr(path.p, '/', path.n) : NULL;
 
             n = slash ? (size_t)(slash - path.p) : path.n;
@@ -215,6 +224,11 @@ static struct err rest_check_id(struct rest_call *call, const struct rest_route 
 
     if (!rest_matches(route->path, path, &segment) || !segment.p)
         return OK;
+    if (strchr(route->path, '@')) {
+        ENSURE(config_name_ok(segment) && bytes_to_str(segment, call->name, sizeof(call->name)),
+               ERR_MALFORMED, "name: expected 1 to 32 of a-z 0-9 - _");
+        return OK;
+    }
     ENSURE(!id_parse(&id, segment).code, ERR_MALFORMED,
            "account: expected an id of 32 lower-case hex digits");
     id_text(call->id, &id);

@@ -8,6 +8,7 @@
 #include "parent/supervise.h"
 
 struct broadcast;
+struct tls_keys;
 struct tunnel;
 
 struct rest {
@@ -15,6 +16,7 @@ struct rest {
     struct enclave_link *link;
     struct supervise *supervise;
     struct broadcast *broadcast; // NULL: no node is set
+    struct tls_keys *tls;
     const struct tunnel *tunnel; // NULL: none
     const struct config *config;
     const char *version;

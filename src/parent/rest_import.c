@@ -5,6 +5,7 @@
 #include "parent/rest_import.h"
 
 #include "base/must.h"
+#include "parent/keysets.h"
 #include "parent/log.h"
 #include "parent/rest_account.h"
 #include "parent/stamp.h"
@@ -19,8 +20,8 @@
 #define IMPORT_ENC_MAX     80U
 #define IMPORT_SEALED_MAX  512U
 
-static struct err import_call(struct rest_call *call, struct enclave_link_reply *reply,
-                              const char *method, const struct wr *params)
+struct err rest_import_call(struct rest_call *call, struct enclave_link_reply *reply,
+                            const char *method, const struct wr *params)
 {
     struct err err;
 
@@ -56,16 +57,15 @@ static struct err import_remember(struct rest_call *call, const struct rest_acco
     return store_import_add(call->rest->store, &import);
 }
 
-static void import_copy(struct jw *jw, const struct json *result, const char *name)
+void rest_import_copy(struct jw *jw, const struct json *result, const char *name)
 {
-    jw_key(jw, name);
-    jw_string(jw, json_string(json_get(result, name)));
+    jw_string(jw_key(jw, name), json_string(json_get(result, name)));
 }
 
 struct err rest_import_begin(struct rest_call *call)
 {
     AUTO(enclave_link_free_reply) struct enclave_link_reply reply = { 0 };
-    const struct accounts accounts = { call->rest->store, call->rest->link, call->rest->config };
+    const struct keysets keysets = { call->rest->store, call->rest->config };
     struct rest_account_wish wish;
     char keyset[ID_TEXT];
     uint8_t params[512];
@@ -74,7 +74,7 @@ struct err rest_import_begin(struct rest_call *call)
 
     TRY(rest_account_read_wish(call, &wish));
     TRY(import_check_free(call, &wish));
-    TRY(accounts_keyset(&accounts, wish.request.keyset, keyset));
+    TRY(keysets_find(&keysets, CONFIG_ACCOUNTS, wish.request.keyset, keyset));
     jw_object(&jw);
     jw_key(&jw, "keyset");
     jw_cstring(&jw, keyset);
@@ -85,32 +85,24 @@ struct err rest_import_begin(struct rest_call *call)
         jw_hex(&jw, bytes_of(wish.request.nonce, wish.request.nonce_len));
     }
     jw_object_end(&jw);
-    TRY(import_call(call, &reply, "import.begin", &wr));
+    TRY(rest_import_call(call, &reply, "import.begin", &wr));
     TRY(import_remember(call, &wish, json_string(json_get(reply.result, "account")), keyset));
     jw_object(&call->jw);
-    import_copy(&call->jw, reply.result, "account");
-    import_copy(&call->jw, reply.result, "public_key");
-    import_copy(&call->jw, reply.result, "document_b64");
+    rest_import_copy(&call->jw, reply.result, "account");
+    rest_import_copy(&call->jw, reply.result, "public_key");
+    rest_import_copy(&call->jw, reply.result, "document_b64");
     jw_key(&call->jw, "keyset");
     jw_cstring(&call->jw, keyset);
     jw_object_end(&call->jw);
     return OK;
 }
 
-// What the owner sent, without the key: nobody here could read it.
-struct import_envelope {
-    struct bytes enc, ciphertext;
-    uint8_t nonce[NONCE_BYTES_MAX];
-    size_t nonce_len;
-    uint8_t hash[32]; // of all of them: a repeated request is told from another one
-};
-
-static struct err import_read_envelope(struct rest_call *call, struct import_envelope *out)
+struct err rest_import_read(struct rest_call *call, struct rest_import_envelope *out)
 {
     static const char *const known[] = { "enc", "ciphertext_b64", "nonce", NULL };
     struct bytes fields[3];
 
-    *out = (struct import_envelope) { 0 };
+    *out = (struct rest_import_envelope) { 0 };
     TRY(rest_call_only(call, known));
     out->enc = json_string(json_get(call->body, "enc"));
     out->ciphertext = json_string(json_get(call->body, "ciphertext_b64"));
@@ -126,8 +118,8 @@ static struct err import_read_envelope(struct rest_call *call, struct import_env
     return OK;
 }
 
-static struct err import_ask(struct rest_call *call, const struct import_envelope *envelope,
-                             struct enclave_link_reply *reply)
+struct err rest_import_ask(struct rest_call *call, const struct rest_import_envelope *envelope,
+                           struct enclave_link_reply *reply)
 {
     uint8_t params[2048];
     struct wr wr = WR_OF(params);
@@ -145,10 +137,10 @@ static struct err import_ask(struct rest_call *call, const struct import_envelop
         jw_hex(&jw, bytes_of(envelope->nonce, envelope->nonce_len));
     }
     jw_object_end(&jw);
-    return import_call(call, reply, "import.finish", &wr);
+    return rest_import_call(call, reply, "import.finish", &wr);
 }
 
-static struct err import_make(struct rest_call *call, const struct import_envelope *envelope,
+static struct err import_make(struct rest_call *call, const struct rest_import_envelope *envelope,
                               struct store_account *row)
 {
     AUTO(enclave_link_free_reply) struct enclave_link_reply reply = { 0 };
@@ -157,12 +149,14 @@ static struct err import_make(struct rest_call *call, const struct import_envelo
     struct err err;
 
     TRY(store_import_get(call->rest->store, &import, call->id));
+    ENSURE(import.user[0], ERR_NOT_FOUND,
+           "import: this one is of a TLS key (POST /v1/tls-imports)");
     memcpy(row->id, import.account, sizeof(row->id));
     memcpy(row->user, import.user, sizeof(row->user));
     memcpy(row->name, import.name, sizeof(row->name));
     memcpy(row->keyset, import.keyset, sizeof(row->keyset));
     memcpy(row->request_hash, envelope->hash, sizeof(row->request_hash));
-    TRY(import_ask(call, envelope, &reply));
+    TRY(rest_import_ask(call, envelope, &reply));
     TRY(accounts_take(&accounts, row, reply.result,
                       bytes_of(envelope->nonce, envelope->nonce_len)));
     err = store_account_add(call->rest->store, row);
@@ -174,7 +168,7 @@ static struct err import_make(struct rest_call *call, const struct import_envelo
 }
 
 // The same envelope again, after a lost answer, finds the account that it made.
-static struct err import_again(struct rest_call *call, const struct import_envelope *envelope,
+static struct err import_again(struct rest_call *call, const struct rest_import_envelope *envelope,
                                struct store_account *row)
 {
     TRY(store_account_get(call->rest->store, row, call->id));
@@ -186,10 +180,10 @@ static struct err import_again(struct rest_call *call, const struct import_envel
 struct err rest_import_finish(struct rest_call *call)
 {
     AUTO(store_account_free) struct store_account row = { 0 };
-    struct import_envelope envelope;
+    struct rest_import_envelope envelope;
     struct err err;
 
-    TRY(import_read_envelope(call, &envelope));
+    TRY(rest_import_read(call, &envelope));
     err = import_again(call, &envelope, &row);
     if (err.code == ERR_NOT_FOUND) {
         TRY(import_make(call, &envelope, &row));

@@ -46,12 +46,24 @@ static const char *const store_migrations[] = {
     "CREATE TABLE imports ("
     " account TEXT PRIMARY KEY, user TEXT NOT NULL, name TEXT NOT NULL,"
     " keyset TEXT NOT NULL REFERENCES keysets(id), created INTEGER NOT NULL) WITHOUT ROWID;",
+    // An import without a user is a TLS key's.
+    "CREATE TABLE tls_keys ("
+    " seq INTEGER PRIMARY KEY, id TEXT NOT NULL UNIQUE, name TEXT NOT NULL UNIQUE,"
+    " request_hash BLOB NOT NULL, keyset TEXT NOT NULL REFERENCES keysets(id),"
+    " spki TEXT NOT NULL, record BLOB NOT NULL, receipt BLOB NOT NULL, nonce BLOB NOT NULL,"
+    " created INTEGER NOT NULL, chain BLOB NOT NULL DEFAULT x'', names BLOB NOT NULL DEFAULT x'',"
+    " days INTEGER NOT NULL DEFAULT 0, sha256 TEXT NOT NULL DEFAULT '',"
+    " not_after INTEGER NOT NULL DEFAULT 0, in_use INTEGER NOT NULL DEFAULT 0);"
+    "CREATE UNIQUE INDEX tls_keys_used ON tls_keys (in_use) WHERE in_use = 1;",
 };
 
 #define STORE_ACCOUNT_COLUMNS                                                                  \
     "id, user, name, request_hash, keyset, address, policy, record, receipt, nonce, created, " \
     "seq, "                                                                                    \
     "disabled, delete_at"
+#define STORE_TLS_COLUMNS                                                                         \
+    "id, name, request_hash, keyset, spki, record, receipt, nonce, created, chain, names, days, " \
+    "sha256, not_after, in_use"
 #define STORE_SEND_COLUMNS                                                              \
     "account, idempotency_key, request_hash, chain_id, nonce, assigned, raw_tx, hash, " \
     "status, reason, receipt, created, seq"
@@ -103,6 +115,18 @@ static const char *const store_texts[STORE_SQL_COUNT] = {
         "SELECT account, user, name, keyset, created FROM imports WHERE account = ?1",
     [STORE_IMPORT_DROP] = "DELETE FROM imports WHERE account = ?1",
     [STORE_IMPORT_EXPIRE] = "DELETE FROM imports WHERE created < ?1",
+    [STORE_TLS_ADD] =
+        "INSERT INTO tls_keys (id, name, request_hash, keyset, spki, record, receipt, nonce,"
+        " created) SELECT ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9"
+        " WHERE (SELECT count(*) FROM tls_keys) < ?10",
+    [STORE_TLS_GET] = "SELECT " STORE_TLS_COLUMNS " FROM tls_keys WHERE name = ?1",
+    [STORE_TLS_FIND] = "SELECT " STORE_TLS_COLUMNS " FROM tls_keys WHERE id = ?1",
+    [STORE_TLS_USED] = "SELECT " STORE_TLS_COLUMNS " FROM tls_keys WHERE in_use = 1",
+    [STORE_TLS_LIST] = "SELECT " STORE_TLS_COLUMNS " FROM tls_keys ORDER BY seq",
+    [STORE_TLS_USE] = "UPDATE tls_keys SET chain = ?2, names = ?3, days = ?4, sha256 = ?5,"
+                      " not_after = ?6, in_use = 1 WHERE name = ?1",
+    [STORE_TLS_USE_NONE] = "UPDATE tls_keys SET in_use = 0 WHERE in_use = 1",
+    [STORE_TLS_DROP] = "DELETE FROM tls_keys WHERE name = ?1 AND in_use = 0",
     [STORE_SIZE] = "SELECT page_count * page_size FROM pragma_page_count, pragma_page_size",
 };
 

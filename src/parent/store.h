@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// The store of cloisterd: one SQLite file with keyset records, accounts, sends, and the manifest.
-// It holds public bytes and ciphertexts only, but losing it loses the accounts: every change is on
-// disk (WAL, synchronous=FULL) before a function returns. One process at a time. Any thread may
-// call. Who may include it: parent.
+// The store of cloisterd: one SQLite file with keyset records, accounts, sends, TLS keys and the
+// manifest. It holds public bytes and ciphertexts only, but losing it loses the accounts: every
+// change is on disk (WAL, synchronous=FULL) before a function returns. One process at a time. Any
+// thread may call. Who may include it: parent.
 #pragma once
 
 #include "base/bytes.h"

@@ -8,6 +8,7 @@
 #include "proto/config.h"
 
 struct supervise;
+struct tls_keys;
 
 struct supervise_options {
     struct enclave_link *link;
@@ -16,6 +17,7 @@ struct supervise_options {
     const struct config *config;
     const char *imds; // URL
     const char *role; // "": the one that IMDS names
+    struct tls_keys *tls;
 };
 
 // What it saw last.

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
-// hello, status, configure, set_credentials, manifest.apply, and keyset.open or keyset.create for
-// each keyset of the configuration. The enclave's answers are only checked for belonging to this
-// deployment: who needs to trust it verifies its attestation elsewhere, since nobody can trust this
-// program.
+// hello, status, configure, set_credentials, manifest.apply, keyset.open or keyset.create for each
+// keyset of the configuration, and tls.open. The enclave's answers are only checked for belonging
+// to this deployment: who needs to trust it verifies its attestation elsewhere, since nobody can
+// trust this program.
 #include "parent/supervise_step.h"
 
 #include "base/base64.h"
@@ -13,6 +13,7 @@
 #include "parent/log.h"
 #include "parent/stamp.h"
 #include "parent/store_manifest.h"
+#include "parent/tls_keys.h"
 #include "proto/keyset.h"
 
 #include <stdio.h>
@@ -311,7 +312,8 @@ static struct err step_refresh_result(struct supervise_step *step)
 struct err supervise_step(struct supervise_step *step)
 {
     AUTO(enclave_link_free_reply) struct enclave_link_reply status = { 0 };
-    struct err refreshed, keysets;
+    struct detail detail = { 0 };
+    struct err refreshed, keysets, tls = OK;
 
     step->detail = (struct detail) { 0 };
     step->connected = step->ready = false;
@@ -330,11 +332,15 @@ struct err supervise_step(struct supervise_step *step)
     TRY(step_status(step, &status)); // a manifest may have closed keysets
     keysets = step_keysets(step, status.result);
     TRY(step_status(step, &status));
+    if (strcmp(step->phase, "READY") == 0)
+        tls = tls_keys_keep(step->options.tls, status.result, &detail);
     // Without credentials no keyset opens: then their error is the cause and the other the effect.
     if (refreshed.code && keysets.code)
         return step_refresh_result(step);
     TRY(keysets);
     ENSURE(strcmp(step->phase, "READY") == 0, ERR_PHASE, "status: the enclave is not READY yet");
     step->ready = true;
-    return step_refresh_result(step);
+    TRY(step_refresh_result(step));
+    step->detail = detail;
+    return tls;
 }

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // parent/rest.h: requests as they stand on the wire, head and body, against a real store with one
-// account in it, an enclave that is not there and a node that refuses. Each answer is JSON with a
-// status of PROTOCOL.md.
+// account and one TLS key in it, an enclave that is not there and a node that refuses. Each answer
+// is JSON with a status of PROTOCOL.md.
 #include "fuzz.h"
 
 #include "net/json.h"
@@ -9,6 +9,7 @@
 #include "parent/log.h"
 #include "parent/rest.h"
 #include "parent/store_account.h"
+#include "parent/tls_keys.h"
 #include "proto/policy.h"
 #include "proto/record.h"
 
@@ -24,16 +25,16 @@ static struct rest rest;
 static struct config config;
 static uint8_t config_bytes[64];
 
-// The sealed record of the account, as far as this program looks at it.
-static struct bytes make_record(void)
+// The sealed record of the account or the TLS key, as far as this program looks at it.
+static struct bytes make_record(bool is_tls)
 {
     static const uint8_t point[33] = { 2 }, sealed[RECORD_SEALED_BYTES] = { 1 };
     static const uint8_t policy[] = { 0, 1, 1 }, nobody[] = { 0, 1, 0 };
-    static uint8_t public_bytes[512], bytes[1024];
-    struct wr public_wr = WR_OF(public_bytes), wr = WR_OF(bytes);
+    static uint8_t public_bytes[512], bytes[2][1024];
+    struct wr public_wr = WR_OF(public_bytes), wr = WR_OF(bytes[is_tls]);
     struct record record = { .deployment = config.deployment,
-                             .key_type = RECORD_SECP256K1,
-                             .purpose = RECORD_ACCOUNT,
+                             .key_type = is_tls ? RECORD_P256 : RECORD_SECP256K1,
+                             .purpose = is_tls ? RECORD_TLS : RECORD_ACCOUNT,
                              .public_key = BYTES_OF(point),
                              .provenance = RECORD_GENERATED,
                              .generation = 1,
@@ -66,13 +67,29 @@ static void add_account(void)
         .address = "0x9858EfFD232B4033E47d90003D41EC34EcaEda94",
         .policy = "unrestricted",
         .created_ms = 1800000000000,
-        .record = make_record(),
+        .record = make_record(false),
         .receipt = BYTES_LIT("receipt"),
         .nonce = BYTES_LIT("nonce"),
     };
 
     fuzz_ok(store_add_keyset(rest.store, &keyset));
     fuzz_ok(store_account_add(rest.store, &account));
+}
+
+static void add_tls_key(void)
+{
+    const struct store_tls_certificate certificate = { .chain = BYTES_LIT("chain"),
+                                                       .names = BYTES_LIT("a.example\n"),
+                                                       .days = 1,
+                                                       .not_after_s = 4102444800 };
+    struct store_tls key = { .id = ACCOUNT,
+                             .name = "web",
+                             .keyset = ACCOUNT,
+                             .record = make_record(true),
+                             .receipt = BYTES_LIT("receipt") };
+
+    fuzz_ok(store_tls_add(rest.store, &key));
+    fuzz_ok(store_tls_use(rest.store, "web", &certificate));
 }
 
 static void open_store(void)
@@ -99,16 +116,21 @@ static void start(void)
 
     log_set_level(LOG_ERROR);
     config.deployment = (struct id) { { 1 } };
-    config.networks = config.keysets = 1;
+    config.networks = 1;
+    config.keysets = 2;
+    config.keyset[1] = (struct config_keyset) { .name = BYTES_LIT("web"), .purpose = CONFIG_TLS };
     config.network[0] = (struct config_network) { BYTES_LIT("dev"), 31337 };
     config.keyset[0].name = BYTES_LIT("main");
     open_store();
     add_account();
+    add_tls_key();
     fuzz_ok(enclave_link_new(&rest.link, &nowhere));
     look.link = send.link = rest.link;
     look.store = send.store = rest.store;
     look.config = send.config = rest.config = &config;
     look.configuration = BYTES_OF(config_bytes);
+    fuzz_ok(tls_keys_new(&rest.tls, rest.store, rest.link, &config));
+    look.tls = rest.tls;
     fuzz_ok(supervise_start(&rest.supervise, &look));
     fuzz_ok(broadcast_new(&rest.broadcast, &send));
     rest.version = "test";

@@ -431,6 +431,15 @@ def http():
     rest('again', 'POST /v1/accounts', '{"user":"alice","name":"main","unrestricted":true}')
     rest('list', 'GET /v1/accounts?user=alice&limit=1&after=' + ID)
     rest('show', 'GET /v1/accounts/' + ID)
+    rest('tls_create', 'POST /v1/tls-keys', '{"name":"front","keyset":"web","nonce":"0x01"}')
+    rest('tls_list', 'GET /v1/tls-keys')
+    rest('tls_csr', 'POST /v1/tls-keys/web/csr', '{"names":["a.example","10.0.0.1"]}')
+    rest('tls_chain', 'PUT /v1/tls-keys/web/certificate', '{"certificate_pem":"-----BEGIN"}')
+    rest('tls_self', 'PUT /v1/tls-keys/web/certificate', '{"names":["a.example"],"days":30}')
+    rest('tls_drop', 'DELETE /v1/tls-keys/web')
+    rest('tls_import', 'POST /v1/tls-imports', '{"name":"old"}')
+    rest('tls_imported', 'POST /v1/tls-imports/' + ID,
+         '{"enc":"0x01","ciphertext_b64":"AA==","nonce":"0x02"}')
     rest('sign', 'POST /v1/accounts/%s/sign-transaction' % ID, '{"tx":%s}' % LEGACY)
     rest('send', 'POST /v1/accounts/%s/send-transaction' % ID,
          '{"tx":{"to":"%s","value":"1"},"wait_ms":1}' % TO)

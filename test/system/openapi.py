@@ -13,12 +13,13 @@ import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(__file__))
-from cloistertest import CHAIN, Tap, b64, tx  # noqa: E402
+from cloistertest import CHAIN, Tap, b64, run, tx  # noqa: E402
 from servicetest import AdminPlatform, Service  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 WISH = {"user": "alice", "name": "main", "unrestricted": True}
-NOBODY = "00000000000000000000000000000001"
+NOBODY, NO_NAME = "00000000000000000000000000000001", "nobody"
+NAMES = {"names": ["signer.example", "10.0.0.1"]}
 
 
 class Node(http.server.BaseHTTPRequestHandler):
@@ -115,7 +116,8 @@ def server_routes():
     """The server's own table."""
     source = (ROOT / "src/parent/rest.c").read_text()
     rows = re.findall(r'\{ "([A-Z]+)",\s*"(/[^"]*)",\s*(REST_[A-Z]+)', source)
-    return {(method, path.replace("*", "{id}")): token for method, path, token in rows}
+    return {(method, path.replace("*", "{id}").replace("@", "{name}")): token
+            for method, path, token in rows}
 
 
 def server_statuses():
@@ -142,7 +144,8 @@ class Asker:
         self.asked = set()
 
     def __call__(self, name, method, path, expected, body=None, ident=None, query="", **options):
-        target = path.replace("{id}", ident or NOBODY) + query
+        """`ident` stands for the {id} or {name} of the path."""
+        target = path.replace("{id}", ident or NOBODY).replace("{name}", ident or NO_NAME) + query
         status, answer = self.service.request(method, target, body, **options)
         self.asked.add((method, path))
         response = self.document.response(method, path, status)
@@ -187,7 +190,7 @@ def statuses(tap, document):
 def methods(tap, document, service):
     """405 with Allow for what a path does not have, OPTIONS, and HEAD as GET without the body."""
     for path in sorted(document.paths):
-        target = path.replace("{id}", NOBODY)
+        target = path.replace("{id}", NOBODY).replace("{name}", NO_NAME)
         has = {m.upper() for m in document.paths[path]}
         allowed = has | {"OPTIONS"} | ({"HEAD"} if "GET" in has else set())
         for method in sorted({"GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "TRACE", "BREW"}
@@ -231,7 +234,7 @@ def refusals(tap, ask, document):
         if method != "GET":
             ask("unknown field", method, path, 400, {"colour": 1},
                 headers={"Idempotency-Key": "k"})
-    for path in ("/v1/accounts/{id}", "/v1/manifest"):
+    for path in ("/v1/accounts/{id}", "/v1/manifest", "/v1/tls-keys/{name}"):
         ask("none", "GET", path, 404)
     for action in ("disable", "enable", "undelete"):
         ask("nobody", "POST", f"/v1/accounts/{{id}}/{action}", 404, {})
@@ -321,6 +324,51 @@ def imports(ask):
         {"enc": "0x" + "09" * 32, "ciphertext_b64": b64(bytes(160))})
 
 
+def certificate_for(csr, folder, days=30):
+    """A chain for a certificate request, issued by an authority of this test."""
+    (folder / "csr.pem").write_text(csr)
+    key, ca, leaf = folder / "ca.key", folder / "ca.pem", folder / "leaf.pem"
+    if not ca.exists():
+        run("openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes",
+            "-subj", "/CN=ca", "-days", "30", "-keyout", key, "-out", ca)
+    run("openssl", "x509", "-req", "-in", folder / "csr.pem", "-CA", ca, "-CAkey", key, "-days",
+        str(days), "-copy_extensions", "copy", "-out", leaf)
+    return leaf.read_text() + ca.read_text()
+
+
+def tls_keys(ask, folder):
+    made = ask("made", "POST", "/v1/tls-keys", 201, {"name": "front", "nonce": "0x01"})
+    ask("again", "POST", "/v1/tls-keys", 200, {"name": "front", "nonce": "0x01"})
+    ask("other content", "POST", "/v1/tls-keys", 409, {"name": "front"})
+    ask("a keyset for accounts", "POST", "/v1/tls-keys", 409, {"name": "a", "keyset": "main"})
+    ask("a name of others", "POST", "/v1/tls-keys", 400, {"name": "A"})
+    ask("another", "POST", "/v1/tls-keys", 201, {"name": "spare", "keyset": "web"})
+    ask("an account among them", "POST", "/v1/accounts", 409, {**WISH, "name": "n", "keyset": "web"})
+    csr, install = "/v1/tls-keys/{name}/csr", "/v1/tls-keys/{name}/certificate"
+    request = ask("for two names", "POST", csr, 200, NAMES, "front")["csr_pem"]
+    ask("nobody", "POST", csr, 404, NAMES)
+    ask("no name", "POST", csr, 400, {"names": ["not a name"]}, "front")
+    ask("self-signed", "PUT", install, 200, NAMES, "front")
+    ask("nobody", "PUT", install, 404, NAMES)
+    ask("no chain", "PUT", install, 400, {"certificate_pem": "?"}, "front")
+    chain = certificate_for(request, folder)
+    ask("of another key", "PUT", install, 409, {"certificate_pem": chain}, "spare")
+    issued = ask("issued", "PUT", install, 200, {"certificate_pem": chain}, "front")
+    ask.tap.ok(issued["key"] == made["key"] and issued["state"] == "in_use"
+               and issued["certificate_pem"] == chain and not issued["self_signed"],
+               "the issued chain is the one in use", issued)
+    ask("in use", "DELETE", "/v1/tls-keys/{name}", 409, ident="front")
+    ask("not in use", "DELETE", "/v1/tls-keys/{name}", 200, ident="spare")
+    ask("one", "GET", "/v1/tls-keys/{name}", 200, ident="front")
+    ask("all", "GET", "/v1/tls-keys", 200)
+    offer = ask("an offer", "POST", "/v1/tls-imports", 200, {"name": "old"})
+    ask("name is taken", "POST", "/v1/tls-imports", 409, {"name": "front"})
+    ask("does not open", "POST", "/v1/tls-imports/{id}", 409,
+        {"enc": "0x" + "09" + 31 * "00", "ciphertext_b64": b64(bytes(160))}, offer["key"])
+    ask("of nothing", "POST", "/v1/tls-imports/{id}", 404,
+        {"enc": "0x" + "09" * 32, "ciphertext_b64": b64(bytes(160))})
+
+
 def sealing(ask):
     ask("sealed", "POST", "/v1/seal", 200)
     ask("again", "POST", "/v1/seal", 200, {})
@@ -334,7 +382,7 @@ def main():
     statuses(tap, document)
     node = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Node)
     threading.Thread(target=node.serve_forever, daemon=True).start()
-    platform, service = AdminPlatform(), None
+    platform, service = AdminPlatform(tls=True), None
     try:
         platform.start()
         service = Service(platform, f"node = http://127.0.0.1:{node.server_port}").start()
@@ -345,6 +393,7 @@ def main():
         administration(ask, service)
         accounts(ask)
         imports(ask)
+        tls_keys(ask, platform.dir)
         sealing(ask)
         tap.ok(document.operations() == ask.asked, "every documented operation was asked",
                document.operations() - ask.asked)

@@ -32,11 +32,12 @@ class Admin:
 
 
 class AdminPlatform(Platform):
-    """A platform with administrators 2 of 3 and a keyset of `k` of CMKs in two AWS accounts."""
+    """A platform with administrators 2 of 3 and a keyset of `k` of CMKs in two AWS accounts; with
+    `tls`, there is another one, "web", for TLS keys."""
 
-    def __init__(self, k=1, cmks=1, administrators=True, anchor="none"):
+    def __init__(self, k=1, cmks=1, administrators=True, anchor="none", tls=False):
         self.k, self.cmks, self.arns = k, cmks, []
-        self.administrators, self.anchor = administrators, anchor
+        self.administrators, self.anchor, self.tls = administrators, anchor, tls
         super().__init__()
 
     def build_config(self, deployment, name, arn=None, chain=CHAIN):
@@ -52,7 +53,9 @@ class AdminPlatform(Platform):
             "administrators": {"threshold": 2 if kinds else 0,
                                "keys": [{"pem": admin.public.name} for admin in self.admins]},
             "keysets": [{"name": "main", "purpose": "accounts", "threshold": self.k,
-                         "keys": self.arns}],
+                         "keys": self.arns}] + ([
+                             {"name": "web", "purpose": "tls", "threshold": 1,
+                              "keys": self.arns[:1]}] if self.tls else []),
             "networks": [{"name": "dev", "chain_id": chain}], "anchor": {"kind": self.anchor}}))
         run(CLI, "config", "build", source, "-o", self.dir / f"{name}.bin")
         return self.dir / f"{name}.bin"

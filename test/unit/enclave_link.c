@@ -7,6 +7,7 @@
 #include "parent/imds.h"
 #include "parent/store_manifest.h"
 #include "parent/supervise.h"
+#include "parent/tls_keys.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -25,6 +26,7 @@ static struct fake_enclave enclave;
 static struct fake_http imds;
 static struct enclave_link *connection;
 static struct store *store;
+static struct tls_keys *tls;
 static uint8_t configuration[CONFIG_BYTES_MAX];
 static struct config config;
 static struct bytes canonical;
@@ -49,6 +51,7 @@ static int set_up(void **state)
     (void)snprintf(addr.host, sizeof(addr.host), "%s", enclave.path);
     must(!store_open(&store, path).code);
     must(!enclave_link_new(&connection, &addr).code);
+    must(!tls_keys_new(&tls, store, connection, &config).code);
     wait_up(true);
     return 0;
 }
@@ -57,6 +60,7 @@ static int tear_down(void **state)
 {
     (void)state;
     enclave_link_free(&connection);
+    tls_keys_free(&tls);
     store_close(&store);
     fake_http_stop(&imds);
     fake_enclave_stop(&enclave);
@@ -177,7 +181,8 @@ static struct supervise *supervise_it(void)
                                                .configuration = canonical,
                                                .config = &config,
                                                .imds = imds.url,
-                                               .role = "" };
+                                               .role = "",
+                                               .tls = tls };
     struct supervise *s;
 
     expect_ok("supervise", supervise_start(&s, &options));

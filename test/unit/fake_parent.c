@@ -26,6 +26,8 @@
 
 static const struct id deployment = { { 0xd1, 0xd2 } };
 static const struct id keyset_id = { { 0xa1, 0xa2 } };
+static const struct id tls_keyset_id = { { 0xa3, 0xa4 } };
+bool fake_has_tls;
 
 void fake_path(char *out, size_t cap, const char *dir, const char *name)
 {
@@ -56,7 +58,7 @@ struct bytes fake_configuration(uint8_t buf[static CONFIG_BYTES_MAX], struct con
     struct config c = { .deployment = deployment,
                         .mode = CONFIG_PARENT_TRUSTED,
                         .slashing = CONFIG_PARENT_TRUSTED,
-                        .keysets = 1,
+                        .keysets = fake_has_tls ? 2 : 1,
                         .networks = 1,
                         .hosts = 1 };
     struct wr wr = wr_of(buf, CONFIG_BYTES_MAX);
@@ -66,6 +68,9 @@ struct bytes fake_configuration(uint8_t buf[static CONFIG_BYTES_MAX], struct con
                                            .k = 1,
                                            .n = 1,
                                            .cmk = { BYTES_LIT(ARN) } };
+    c.keyset[1] = c.keyset[0];
+    c.keyset[1].name = BYTES_LIT("web");
+    c.keyset[1].purpose = CONFIG_TLS;
     c.network[0] = (struct config_network) { BYTES_LIT("dev"), FAKE_CHAIN };
     c.host[0] = BYTES_LIT("kms.eu-west-1.amazonaws.com");
     config_write(&wr, &c);
@@ -84,15 +89,14 @@ struct bytes fake_manifest(uint8_t *buf, size_t cap, uint64_t serial)
     return wr_done(&wr);
 }
 
-// The record of an account: of this id, or of a random one when that is zero.
-static void put_record(struct jw *jw, struct id *id)
+void fake_put_record(struct jw *jw, struct id *id, bool is_tls)
 {
     static const uint8_t point[33] = { 2, 1 }, sealed[RECORD_SEALED_BYTES] = { 0xaa };
     static const uint8_t policy[] = { 0, 1, 1 }, nobody[] = { 0, 1, 0 };
     struct record record = { .deployment = deployment,
-                             .keyset = keyset_id,
-                             .key_type = RECORD_SECP256K1,
-                             .purpose = RECORD_ACCOUNT,
+                             .keyset = is_tls ? tls_keyset_id : keyset_id,
+                             .key_type = is_tls ? RECORD_P256 : RECORD_SECP256K1,
+                             .purpose = is_tls ? RECORD_TLS : RECORD_ACCOUNT,
                              .public_key = BYTES_OF(point),
                              .provenance = RECORD_GENERATED,
                              .generation = 1,
@@ -120,7 +124,7 @@ static void answer_account(struct jw *jw, struct bytes wanted)
 
     if (wanted.n)
         must(!id_parse(&id, wanted).code);
-    put_record(jw, &id);
+    fake_put_record(jw, &id, false);
     jw_key(jw, "account");
     jw_digits(jw, BYTES_OF(id));
     jw_key(jw, "address");
@@ -129,13 +133,13 @@ static void answer_account(struct jw *jw, struct bytes wanted)
     jw_base64(jw, BYTES_LIT("receipt"));
 }
 
-static void answer_keyset(struct jw *jw)
+static void answer_keyset(struct jw *jw, bool is_tls)
 {
     static const uint8_t sealed[60] = { 1 }, check[32] = { 2 };
     struct keyset keyset = { .deployment = deployment,
-                             .id = keyset_id,
-                             .name = BYTES_LIT("main"),
-                             .purpose = CONFIG_ACCOUNTS,
+                             .id = is_tls ? tls_keyset_id : keyset_id,
+                             .name = is_tls ? BYTES_LIT("web") : BYTES_LIT("main"),
+                             .purpose = is_tls ? CONFIG_TLS : CONFIG_ACCOUNTS,
                              .k = 1,
                              .n = 1,
                              .check = BYTES_OF(check) };
@@ -146,14 +150,21 @@ static void answer_keyset(struct jw *jw)
                                             BYTES_LIT("blob"), BYTES_OF(sealed) };
     keyset_write(&wr, &keyset);
     jw_key(jw, "keyset");
-    jw_digits(jw, BYTES_OF(keyset_id));
+    jw_digits(jw, BYTES_OF(keyset.id));
     jw_key(jw, "record_b64");
     jw_base64(jw, wr_done(&wr));
     jw_key(jw, "receipt_b64");
     jw_base64(jw, BYTES_LIT("receipt"));
 }
 
-static void answer_status(const struct fake_enclave *e, struct jw *jw)
+static void put_keyset(struct jw *jw, const struct id *id)
+{
+    jw_object(jw);
+    jw_digits(jw_key(jw, "id"), BYTES_OF(*id));
+    jw_object_end(jw);
+}
+
+static void answer_status(struct fake_enclave *e, struct jw *jw)
 {
     uint8_t space[CONFIG_BYTES_MAX], pcr16[48];
     struct config config;
@@ -181,13 +192,13 @@ static void answer_status(const struct fake_enclave *e, struct jw *jw)
     jw_u64(jw, atomic_load(&e->seals));
     jw_key(jw, "keysets");
     jw_array(jw);
-    if (atomic_load(&e->keyset_open)) {
-        jw_object(jw);
-        jw_key(jw, "id");
-        jw_digits(jw, BYTES_OF(keyset_id));
-        jw_object_end(jw);
-    }
+    if (atomic_load(&e->keyset_open))
+        put_keyset(jw, &keyset_id);
+    if (atomic_load(&e->keyset_open) && fake_has_tls)
+        put_keyset(jw, &tls_keyset_id);
     jw_array_end(jw);
+    jw_key(jw, "tls");
+    fake_tls_status(e, jw);
     jw_key(jw, "credentials");
     if (!atomic_load(&e->credentials)) {
         jw_null(jw);
@@ -257,12 +268,29 @@ static void answer_offer(struct jw *jw)
     jw_cstring(jw, "ZG9j");
 }
 
+// Samples, and what must not get into another program's document.
+static void answer_metrics(struct jw *jw)
+{
+    jw_object(jw_key(jw, "counters"));
+    jw_u64(jw_key(jw, "fakes_total{route=\"/a/*\",status=\"2xx\"}"), 7);
+    jw_u64(jw_key(jw, "fakes_total{route=\"other\",status=\"2xx\"}"), 8);
+    jw_u64(jw_key(jw, "fakes_now"), 9);
+    jw_u64(jw_key(jw, "bad\nline"), 1);
+    jw_u64(jw_key(jw, "Bad"), 1);
+    jw_u64(jw_key(jw, "bad name"), 1);
+    jw_cstring(jw_key(jw, "bad_text"), "1\n2");
+    jw_bool(jw_key(jw, "bad_kind"), true);
+    jw_object_end(jw);
+}
+
 // What administrators and importers ask for; false for everything else.
 static bool answer_admin(struct fake_enclave *e, struct jw *jw, const struct json *root)
 {
     struct bytes method = json_string(json_get(root, "method"));
     const struct json *params = json_get(root, "params");
 
+    if (fake_tls_answer(e, jw, root))
+        return true;
     if (bytes_equal_str(method, "manifest.apply")) {
         answer_manifest(e, jw, params);
     } else if (bytes_equal_str(method, "seal")) {
@@ -274,6 +302,8 @@ static bool answer_admin(struct fake_enclave *e, struct jw *jw, const struct jso
         atomic_store(&e->sealed, false);
         jw_key(jw, "phase");
         jw_cstring(jw, "CONFIGURED");
+    } else if (bytes_equal_str(method, "metrics")) {
+        answer_metrics(jw);
     } else if (bytes_equal_str(method, "import.begin")) {
         answer_offer(jw);
     } else if (bytes_equal_str(method, "import.finish")) {
@@ -305,7 +335,7 @@ static bool answer_result(struct fake_enclave *e, struct jw *jw, const struct js
             bytes_equal_str(json_string(json_get(params, "aws_secret_access_key")), "the secret"));
     } else if (bytes_equal_str(method, "keyset.create")) {
         atomic_fetch_add(&e->keysets, 1);
-        answer_keyset(jw);
+        answer_keyset(jw, bytes_equal_str(json_string(json_get(params, "name")), "web"));
     } else if (bytes_equal_str(method, "keyset.open")) {
         atomic_store(&e->keyset_open, true);
         jw_key(jw, "keyset");
@@ -334,6 +364,8 @@ static enum err_code refused(struct fake_enclave *e, struct bytes method)
     if (bytes_equal_str(method, "account.create") || bytes_equal_str(method, "sign_transaction") ||
         bytes_equal_str(method, "import.finish"))
         return (enum err_code)atomic_load(&e->refuse);
+    if (bytes_equal_str(method, "tls.open") && atomic_load(&e->tls_refuse))
+        return (enum err_code)atomic_load(&e->tls_refuse);
     if (bytes_equal_str(method, "keyset.open") && atomic_load(&e->administered) &&
         !atomic_load(&e->serial))
         return ERR_DENIED;

@@ -7,6 +7,7 @@
 #include "base/bytes.h"
 #include "eth/tx.h"
 #include "httpd/server.h"
+#include "net/json.h"
 #include "proto/config.h"
 
 #include <pthread.h>
@@ -29,6 +30,12 @@ struct fake_enclave {
     atomic_uint serial, seals, applies;
     atomic_uint other_calls; // while sealed: anything but hello, status, manifest.apply, unseal
     atomic_uint creates, signs, keysets, configures, handed_over;
+    // TLS keys (fake_tls.c): what `status` says is in use, and calls.
+    char tls_key[33], tls_sha256[65];
+    atomic_bool tls_lost;           // forget it at the next status, as a new front has
+    _Atomic uint64_t tls_not_after; // of chains that are given
+    atomic_int tls_refuse;          // enum err_code for tls.open; 0: none
+    atomic_uint tls_opens, tls_renewals, tls_creates;
     struct bytes held; // FAKE_SWAPS: the first answer waits for the second
     uint8_t held_frame[65536];
 };
@@ -58,12 +65,20 @@ void fake_dir(char out[static 64]);
 void fake_dir_remove(const char *dir);
 // PATH = dir/name
 void fake_path(char *out, size_t cap, const char *dir, const char *name);
+// Set before anything is started: the configuration has a second keyset, "web" for TLS keys.
+extern bool fake_has_tls;
 // One keyset "main" for accounts, one network (FAKE_CHAIN), one host.
 struct bytes fake_configuration(uint8_t buf[static CONFIG_BYTES_MAX], struct config *config);
 
 // A signed manifest of this serial for the fake deployment, with no signature; the bytes go to
 // buf[cap].
 struct bytes fake_manifest(uint8_t *buf, size_t cap, uint64_t serial);
+
+// For the enclave's own files: the record of a key of the fake deployment, of this id or, when that
+// is zero, of a random one; and what TLS methods answer, false for other methods.
+void fake_put_record(struct jw *jw, struct id *id, bool is_tls);
+bool fake_tls_answer(struct fake_enclave *e, struct jw *jw, const struct json *root);
+void fake_tls_status(struct fake_enclave *e, struct jw *jw);
 
 void fake_enclave_start(struct fake_enclave *e, const char *dir);
 void fake_enclave_stop(struct fake_enclave *e);

@@ -3,6 +3,7 @@
 // fake node behind it. Refusals first of all.
 #include "base/must.h"
 #include "parent/accounts.h"
+#include "parent/keysets.h"
 #include "parent/rest_query.h"
 #include "parent/token.h"
 
@@ -300,11 +301,12 @@ static void odd_row_is_refused(size_t i)
     AUTO(store_account_free) struct store_account row = { 0 };
     AUTO(enclave_link_free_reply) struct enclave_link_reply reply = { 0 };
     const struct accounts accounts = { store, connection, &config };
+    const struct keysets keysets = { store, &config };
     char request[128], target[128];
 
     (void)snprintf(row.user, sizeof(row.user), "odd");
     (void)snprintf(row.name, sizeof(row.name), "%s", odd_rows[i].name);
-    expect_ok("keyset", accounts_keyset(&accounts, BYTES_NONE, row.keyset));
+    expect_ok("keyset", keysets_find(&keysets, CONFIG_ACCOUNTS, BYTES_NONE, row.keyset));
     (void)snprintf(request, sizeof(request), "{\"keyset\":\"%s\",\"unrestricted\":true}",
                    row.keyset);
     expect_ok("create", enclave_link_call(connection, &reply, "account.create", bytes_str(request),

@@ -299,6 +299,12 @@ static void metrics(void **state)
         "cloister_sends_total{status=\"sent\"} ",
         "cloister_relay_bytes_total{direction=\"to_enclave\"} ",
         "cloister_store_bytes ",
+        "cloister_tls_certificate_expire_timestamp_seconds 0\n",
+        "cloister_tunnel_connections_total{result=\"evicted\"} 0\n",
+        "# TYPE cloister_fakes_total counter\n"
+        "cloister_fakes_total{route=\"/a/*\",status=\"2xx\"} 7\n"
+        "cloister_fakes_total{route=\"other\",status=\"2xx\"} 8\n",
+        "# TYPE cloister_fakes_now gauge\ncloister_fakes_now 9\n",
     };
     static uint8_t buf[1 << 18];
     struct client_response response;
@@ -315,6 +321,8 @@ static void metrics(void **state)
         if (!memmem(response.body.p, response.body.n, expected[i], strlen(expected[i])))
             fail_msg("missing: %s in %.*s", expected[i], (int)response.body.n,
                      (const char *)response.body.p);
+    assert_null(memmem(response.body.p, response.body.n, "bad", 3));
+    assert_null(memmem(response.body.p, response.body.n, "Bad", 3));
     assert_int_equal(fetch(buf, sizeof(buf), "Bearer no").head.status, 401);
     rest.metrics_open = true;
     assert_int_equal(fetch(buf, sizeof(buf), "Bearer no").head.status, 200);

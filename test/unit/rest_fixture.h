@@ -9,6 +9,7 @@
 #include "net/client.h"
 #include "net/json.h"
 #include "parent/broadcast.h"
+#include "parent/tls_keys.h"
 
 #include <poll.h>
 #include <stdio.h>
@@ -29,6 +30,7 @@ static struct store *store;
 static struct enclave_link *connection;
 static struct supervise *supervise;
 static struct broadcast *broadcast;
+static struct tls_keys *tls;
 static struct rest rest;
 static struct server *server;
 static struct addr address;
@@ -46,7 +48,9 @@ struct answer {
 static void start_parts(void)
 {
     const struct bytes canonical = fake_configuration(configuration, &config);
-    const struct supervise_options look = { connection, store, canonical, &config, imds.url, "" };
+    const struct supervise_options look = {
+        connection, store, canonical, &config, imds.url, "", tls
+    };
     const struct broadcast_options send = { store, connection, &config, node.http.url };
 
     must(!supervise_start(&supervise, &look).code);
@@ -55,6 +59,7 @@ static void start_parts(void)
                            .link = connection,
                            .supervise = supervise,
                            .broadcast = broadcast,
+                           .tls = tls,
                            .config = &config,
                            .version = "test",
                            .token = BYTES_LIT(TOKEN) };
@@ -84,6 +89,7 @@ static int set_up(void **state)
     must(!store_open(&store, path).code);
     (void)snprintf(unix_addr.host, sizeof(unix_addr.host), "%s", enclave.path);
     must(!enclave_link_new(&connection, &unix_addr).code);
+    must(!tls_keys_new(&tls, store, connection, &config).code);
     start_parts();
     must(!addr_listen(&fd, &any, &address).code);
     must(!server_start(&server, fd, &options).code);
@@ -100,6 +106,7 @@ static int tear_down(void **state)
     server_stop(&server);
     broadcast_free(&broadcast);
     supervise_stop(&supervise);
+    tls_keys_free(&tls);
     enclave_link_free(&connection);
     store_close(&store);
     fake_http_stop(&node.http);

@@ -6,6 +6,7 @@
 #include "parent/store_account.h"
 #include "parent/store_manifest.h"
 #include "parent/store_send.h"
+#include "parent/store_tls.h"
 
 #include <setjmp.h>
 #include <stdarg.h>
@@ -82,6 +83,7 @@ static void version_1_is_brought_up(void **state)
     AUTO(store_account_free) struct store_account got = { 0 };
     AUTO(store_send_free) struct store_send send = { 0 };
     AUTO(store_manifest_free) struct store_manifest manifest = { 0 };
+    AUTO(store_tls_free) struct store_tls tls = { 0 };
 
     (void)state;
     store_close(&store);
@@ -96,6 +98,7 @@ static void version_1_is_brought_up(void **state)
     expect_ok("send", store_send_next_stored(store, &send, 0));
     assert_string_equal(send.key, "k");
     expect_err("no manifest", store_manifest_get(store, &manifest), ERR_NOT_FOUND, "none yet");
+    expect_err("no TLS key", store_tls_used(store, &tls), ERR_NOT_FOUND, NULL);
     store_close(&store);
     expect_ok("again", store_open(&store, path));
 }
@@ -109,7 +112,7 @@ static void migrations(void **state)
     expect_ok("same version", store_open(&store, path));
     set_version("PRAGMA user_version = 99");
     expect_err("newer", store_open(&store, path), ERR_UNSUPPORTED, "newer");
-    set_version("PRAGMA user_version = 2; DROP TABLE sends");
+    set_version("PRAGMA user_version = 3; DROP TABLE sends");
     expect_err("another schema", store_open(&store, path), ERR_CORRUPT, "schema");
     file = fopen(path, "w");
     (void)fputs("this is no database, whatever else it may be, and it is long enough", file);
