@@ -91,6 +91,30 @@ struct err proof_check_status(const struct proof_trust *trust, struct bytes docu
     return verdict(cloister_verify_status(&pins, view(document), out, &why));
 }
 
+struct err proof_check_tls(const struct proof_trust *trust, const struct proof_tls *asked,
+                           struct cloister_verify_status *out)
+{
+    struct cloister_verify_trust pins = pins_of(trust, asked->nonce, asked->now_ms);
+
+    out->struct_size = sizeof(*out);
+    return verdict(
+        cloister_verify_tls(&pins, view(asked->document), asked->spki_sha256, out, &why));
+}
+
+struct err proof_check_signature(const struct proof_trust *trust, struct bytes document,
+                                 uint64_t now_ms, struct attest *out)
+{
+    struct cloister_verify_trust pins = { .struct_size = sizeof(pins),
+                                          .root_der = view(trust->root_der),
+                                          .at_ms = now_ms,
+                                          .flags = CLOISTER_VERIFY_ANY_IMAGE };
+
+    if (trust->allow_debug)
+        pins.flags |= CLOISTER_VERIFY_ALLOW_DEBUG;
+    TRY(verdict(cloister_verify_document(&pins, view(document), NULL, &why)));
+    return attest_parse(out, document);
+}
+
 struct err proof_check_offer(const struct proof_trust *trust, struct bytes document,
                              struct bytes nonce, uint64_t now_ms, const uint8_t digest[static 32])
 {

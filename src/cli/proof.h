@@ -35,6 +35,21 @@ FALLIBLE proof_check_keyset(const struct proof_trust *trust, struct bytes record
 FALLIBLE proof_check_status(const struct proof_trust *trust, struct bytes document,
                             struct bytes nonce, uint64_t now_ms,
                             struct cloister_verify_status *out);
+// What came over a TLS connection.
+struct proof_tls {
+    struct bytes document, nonce; // the nonce that was sent, at least 16 bytes
+    const uint8_t *spki_sha256;   // 32 bytes, of the key that this very connection has proved
+    uint64_t now_ms;
+};
+
+// Verifies that the connection ends inside the enclave: a live document of this image and
+// configuration that names its key.
+FALLIBLE proof_check_tls(const struct proof_trust *trust, const struct proof_tls *asked,
+                         struct cloister_verify_status *out);
+// Verifies no more of a document than who signed it, at `now_ms`: to say in steps what the others
+// say at once.
+FALLIBLE proof_check_signature(const struct proof_trust *trust, struct bytes document,
+                               uint64_t now_ms, struct attest *out);
 // Verifies the offer: a live document of this image and configuration (`trust->pcr16` must be
 // there: anybody can give the genuine program a configuration of his own) that names this public
 // key and these terms. It does not say whether their keyset is one to trust: a front that was taken
