@@ -12,6 +12,7 @@
 #include "cli/import.h"
 #include "cli/manifests.h"
 #include "cli/service.h"
+#include "cli/token.h"
 #include "cli/transact.h"
 #include "cli/unsealing.h"
 
@@ -94,6 +95,12 @@ static const struct args_option manifest_options[] = {
     { "from-service", NULL, ARGS_FLAG, NULL, "admit the service's keysets, receipts verified" },
     { "floor", NULL, ARGS_REPEATED, "ID=N", "refuse the account's records below generation N" },
     { "disable", NULL, ARGS_REPEATED, "ID", "the account signs nothing" },
+    { "clients", NULL, ARGS_REPEATED, "FILE", "who may use the data plane, as JSON" },
+    { "known-clients", NULL, ARGS_REPEATED, "FILE", "the same, in Web3Signer's format" },
+    { "known-clients-operations", NULL, ARGS_VALUE, "LIST", "what those may do: sign_transaction" },
+    { "known-clients-keys", NULL, ARGS_REPEATED, "PATTERN", "with which keys: * (all)" },
+    { "host", NULL, ARGS_REPEATED, "NAME", "further name that clients ask for; * is any" },
+    { "origin", NULL, ARGS_REPEATED, "ORIGIN", "web pages that may read answers (CORS)" },
     { "output", "o", ARGS_VALUE, "FILE", "where the manifest goes" },
     END,
 };
@@ -108,6 +115,10 @@ static const struct args_option apply_options[] = {
 };
 static const struct args_option request_options[] = {
     { "output", "o", ARGS_VALUE, "REQUEST", "where the request goes" },
+    END,
+};
+static const struct args_option token_options[] = {
+    { "output", "o", ARGS_VALUE, "FILE", "where the token goes, mode 0600, else it is shown" },
     END,
 };
 static const struct args_option image_options[] = {
@@ -214,8 +225,17 @@ const struct commands_entry commands_table[] = {
       transact_decode },
     { "manifest", "create", NULL, manifest_options, "write what administrators are to sign",
       "The manifest says which keysets the enclave may open, and which accounts are disabled. It\n"
-      "replaces the one before it as a whole: keysets that it leaves out are closed. Example:\n\n"
-      "  cloister manifest create --serial 2 --from-service -o manifest.bin\n",
+      "replaces the one before it as a whole: keysets that it leaves out are closed, and clients "
+      "of\n"
+      "the data plane that it leaves out may do nothing. Example:\n\n"
+      "  cloister manifest create --serial 2 --from-service --clients clients.json -o "
+      "manifest.bin\n"
+      "\n"
+      "  [ { \"label\": \"payments\", \"certificate_pem_file\": \"payments.pem\",\n"
+      "      \"operations\": [ \"sign_transaction\" ], \"keys\": [ \"0x7e5f45*\" ] },\n"
+      "    { \"label\": \"monitoring\", \"token_sha256\": \"5e88...\", \"operations\": [ "
+      "\"metrics\" "
+      "] } ]\n",
       manifests_create },
     { "manifest", "sign", "FILE", approve_options, "sign a manifest as administrator",
       "Says in words what is signed, then signs. Needs no service and no trust file: may run on a\n"
@@ -229,6 +249,11 @@ const struct commands_entry commands_table[] = {
       "again after each restart. Example:\n\n"
       "  cloister manifest apply manifest.bin --signature a.sig --signature b.sig\n",
       manifests_apply },
+    { "token", "new", NULL, token_options, "make a bearer token for the data plane",
+      "Random, made here, and known to nobody else: the manifest has its SHA-256 alone (clients,\n"
+      "token_sha256). Clients send it as `Authorization: Bearer TOKEN`. Example:\n\n"
+      "  cloister token new -o monitoring.token\n",
+      token_new },
     { "seal", NULL, NULL, no_options, "wipe every key from the enclave, now",
       "For emergencies: nothing signs until administrators unseal. Nothing is lost: the sealed\n"
       "records stay. Without administrators in the configuration only a restart opens it again.\n"

@@ -4,6 +4,7 @@
 // UNVERIFIED. In JSON they are escaped.
 #include "cli/out.h"
 
+#include "base/ct.h"
 #include "base/hex.h"
 #include "cli/ether.h"
 
@@ -29,6 +30,7 @@ static FALLIBLE flush(struct out *out)
     TRY(wr_end(&out->wr));
     ENSURE(fwrite(out->buf, 1, out->wr.len, stdout) == out->wr.len && fflush(stdout) == 0, ERR_IO,
            "standard output does not take more");
+    ct_wipe(out->buf, out->wr.len); // a new token may have been in it
     out->wr.len = 0;
     return OK;
 }

@@ -334,6 +334,13 @@ def texts():
           '31337}],"anchor":{"kind":"none"}}' % (ID, ARN))
     for name, text in (('ether', '0.5ether'), ('gwei', '3 gwei'), ('wei', '0x3b9aca00')):
         write('trust', name, 'a' + text)
+    rights = '"operations":["sign_transaction","metrics"],"keys":["*","0xAb*"]'
+    write('trust', 'clients', 'j[{"label":"a","token_sha256":"%s",%s},{"label":"b","anyone":true,'
+          '"operations":["metrics"]},{"label":"c","certificate_sha256":"%s",%s}]' % (
+              '5e' * 32, rights, ':'.join(['8E'] * 32), rights))
+    write('trust', 'clients-file', 'j[{"label":"a","authority_pem_file":"ca.pem",%s}]' % rights)
+    write('trust', 'known-clients', 'k# clients\n\nweb3signer %s\r\n\tcurl  %s\n' % (
+        ':'.join(['8E'] * 32), '5e' * 32))
     for i, (name, text) in enumerate((
             ('base64', 'AAECAw=='), ('hex', '0x00ff'), ('number', '115792089237316195'),
             ('address', '0x9858EfFD232B4033E47d90003D41EC34EcaEda94'), ('id', ID), ('arn', ARN),
