@@ -12,6 +12,9 @@
 #include "cli/import.h"
 #include "cli/manifests.h"
 #include "cli/service.h"
+#include "cli/tlscert.h"
+#include "cli/tlsimport.h"
+#include "cli/tlskey.h"
 #include "cli/token.h"
 #include "cli/transact.h"
 #include "cli/unsealing.h"
@@ -115,6 +118,31 @@ static const struct args_option apply_options[] = {
 };
 static const struct args_option request_options[] = {
     { "output", "o", ARGS_VALUE, "REQUEST", "where the request goes" },
+    END,
+};
+static const struct args_option tls_create_options[] = {
+    { "name", NULL, ARGS_VALUE, "NAME", "how the service calls it" },
+    { "keyset", NULL, ARGS_VALUE, "KEYSET", "name of the keyset, when there are several for TLS" },
+    { "nonce", NULL, ARGS_VALUE, "HEX", "repeat a creation whose answer was lost" },
+    END,
+};
+static const struct args_option tls_csr_options[] = {
+    { "host", NULL, ARGS_REPEATED, "NAME", "DNS name or IP address of the server" },
+    { "output", "o", ARGS_VALUE, "CSR.pem", "where the request goes, else it is shown" },
+    END,
+};
+static const struct args_option tls_install_options[] = {
+    { "certificate", NULL, ARGS_VALUE, "CHAIN.pem", "what an authority made of the request" },
+    { "host", NULL, ARGS_REPEATED, "NAME", "or one that the key signs itself, for these names" },
+    { "days", NULL, ARGS_VALUE, "DAYS", "with --host: for how long (397)" },
+    { "output", "o", ARGS_VALUE, "CERT.pem", "with --host: where the certificate goes as well" },
+    END,
+};
+static const struct args_option tls_import_options[] = {
+    { "name", NULL, ARGS_VALUE, "NAME", "how the service calls it" },
+    { "pkcs12", NULL, ARGS_VALUE, "FILE", "key and certificates (.p12), a file of mode 0600" },
+    { "password-fd", NULL, ARGS_VALUE, "FD", "descriptor with its password, else asked for" },
+    { "keyset", NULL, ARGS_VALUE, "KEYSET", "name of the keyset, when there are several for TLS" },
     END,
 };
 static const struct args_option token_options[] = {
@@ -249,6 +277,35 @@ const struct commands_entry commands_table[] = {
       "again after each restart. Example:\n\n"
       "  cloister manifest apply manifest.bin --signature a.sig --signature b.sig\n",
       manifests_apply },
+    { "tls", "create", NULL, tls_create_options, "make a TLS key in the enclave",
+      "The key is made in the enclave and never leaves it; the data plane is served with it once "
+      "a\n"
+      "certificate is installed. Its fingerprint is printed only when the receipt verifies here.\n"
+      "Example:\n\n  cloister tls create --name 2027\n",
+      tlskey_create },
+    { "tls", "list", NULL, no_options, "list TLS keys, each receipt verified",
+      "UNVERIFIED stands in place of a fingerprint whose receipt does not verify; the exit code "
+      "is\n"
+      "then 4. Example:\n\n  cloister tls list\n",
+      tlskey_list },
+    { "tls", "csr", "NAME", tls_csr_options, "request a certificate for a TLS key",
+      "Signed by the key in the enclave. It is given out only when it is of the key whose receipt\n"
+      "verifies, and for these names alone: hand it to your authority. Example:\n\n"
+      "  cloister tls csr 2027 --host signer.example --host 10.0.0.1 -o signer.csr\n",
+      tlscert_csr },
+    { "tls", "install", "NAME", tls_install_options, "serve the data plane with a TLS key",
+      "From now on, also after restarts; connections that are open go on. The certificate must be\n"
+      "of that key: of an authority, or signed by the key itself. Examples:\n\n"
+      "  cloister tls install 2027 --certificate signer.pem\n"
+      "  cloister tls install 2027 --host signer.example -o signer.pem\n",
+      tlscert_install },
+    { "tls", "import", NULL, tls_import_options, "bring a server's key into the enclave",
+      "For migration: key (P-256) and certificates of a PKCS#12 file, opened here, the key sealed "
+      "to\n"
+      "an enclave that verifies. It is marked `exposed`: who has a copy can be this server, so no\n"
+      "attestation names it. Replace it soon. Example:\n\n"
+      "  cloister tls import --name old --pkcs12 server.p12\n",
+      tlsimport_pkcs12 },
     { "token", "new", NULL, token_options, "make a bearer token for the data plane",
       "Random, made here, and known to nobody else: the manifest has its SHA-256 alone (clients,\n"
       "token_sha256). Clients send it as `Authorization: Bearer TOKEN`. Example:\n\n"

@@ -147,6 +147,14 @@ void out_bool(struct out *out, const char *key, bool value)
     end_line(out);
 }
 
+void out_block(struct out *out, const char *key, struct bytes lines)
+{
+    if (out->is_json)
+        jw_string(jw_key(&out->jw, key), lines);
+    else
+        wr_bytes(&out->wr, lines);
+}
+
 void out_wei(struct out *out, const char *key, struct u256 wei)
 {
     put_key(out, key);

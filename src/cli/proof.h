@@ -29,6 +29,10 @@ FALLIBLE proof_check_document(const struct proof_trust *trust, struct bytes docu
 FALLIBLE proof_check_account(const struct proof_trust *trust, struct bytes record,
                              struct bytes document, struct bytes nonce,
                              struct cloister_verify_account *out);
+// The same for a record of any kind of key, without looking at what it says: the caller has read it
+// and compares. trust->pcr16 must be there.
+FALLIBLE proof_check_record(const struct proof_trust *trust, const struct record *record,
+                            struct bytes document, struct bytes nonce);
 FALLIBLE proof_check_keyset(const struct proof_trust *trust, struct bytes record,
                             struct bytes document, struct bytes nonce);
 // Verifies a live status document at `now_ms` +- 5 minutes.

@@ -79,16 +79,22 @@ static FALLIBLE next_block(uint8_t **der, long *n, BIO *bio)
     return OK;
 }
 
+static FALLIBLE open_text(BIO **out, struct bytes pem)
+{
+    ENSURE(pem.n > 0 && pem.n <= PEMCERT_TEXT_MAX, ERR_MALFORMED,
+           "certificate: expected at most 64 KiB of PEM text");
+    *out = BIO_new_mem_buf(pem.p, (int)pem.n);
+    ENSURE(*out, ERR_INTERNAL, "certificate: no memory");
+    return OK;
+}
+
 struct err pemcert_read(struct pemcert *out, size_t *count, struct bytes pem)
 {
     AUTO(bio_free) BIO *bio = NULL;
 
     *out = (struct pemcert) { .n = 0 };
     *count = 0;
-    ENSURE(pem.n > 0 && pem.n <= PEMCERT_TEXT_MAX, ERR_MALFORMED,
-           "certificate: expected at most 64 KiB of PEM text");
-    bio = BIO_new_mem_buf(pem.p, (int)pem.n);
-    ENSURE(bio, ERR_INTERNAL, "certificate: no memory");
+    TRY(open_text(&bio, pem));
     for (;;) {
         uint8_t *der = NULL;
         struct err err;
@@ -105,4 +111,29 @@ struct err pemcert_read(struct pemcert *out, size_t *count, struct bytes pem)
     }
     ENSURE(*count > 0, ERR_MALFORMED, "certificate: expected PEM with BEGIN CERTIFICATE");
     return OK;
+}
+
+struct err pemcert_write_all(struct wr *out, struct bytes pem)
+{
+    AUTO(bio_free) BIO *from = NULL;
+    AUTO(bio_free) BIO *to = BIO_new(BIO_s_mem());
+    const char *text = NULL;
+    long n;
+
+    TRY(open_text(&from, pem));
+    ENSURE(to, ERR_INTERNAL, "certificate: no memory");
+    for (;;) {
+        uint8_t *der = NULL;
+        bool is_written;
+
+        TRY(next_block(&der, &n, from));
+        if (n == 0)
+            break;
+        is_written = PEM_write_bio(to, PEM_STRING_X509, "", der, n) > 0;
+        OPENSSL_free(der);
+        ENSURE(is_written, ERR_INTERNAL, "certificate: cannot be encoded");
+    }
+    n = BIO_get_mem_data(to, &text);
+    wr_bytes(out, bytes_of(text, n > 0 && text ? (size_t)n : 0));
+    return wr_end(out);
 }

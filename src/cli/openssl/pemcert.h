@@ -4,8 +4,8 @@
 // Who may include it: cli.
 #pragma once
 
-#include "base/bytes.h"
 #include "base/err.h"
+#include "base/wr.h"
 
 #define PEMCERT_TEXT_MAX 65536U // PEM of a whole chain
 #define PEMCERT_DER_MAX  4096U
@@ -21,3 +21,6 @@ struct pemcert {
 // The first certificate of the text, and how many there are. Other PEM blocks are passed over.
 // ERR_MALFORMED, ERR_TOO_LARGE.
 FALLIBLE pemcert_read(struct pemcert *out, size_t *count, struct bytes pem);
+// Appends every certificate of the text, as PEM, and nothing else that stands in it (a private key,
+// say). ERR_MALFORMED, ERR_TOO_LARGE.
+FALLIBLE pemcert_write_all(struct wr *out, struct bytes pem);
