@@ -299,6 +299,10 @@ const struct commands_entry commands_table[] = {
       "  cloister tls install 2027 --certificate signer.pem\n"
       "  cloister tls install 2027 --host signer.example -o signer.pem\n",
       tlscert_install },
+    { "tls", "delete", "NAME", no_options, "forget a TLS key that is not in use",
+      "Its sealed record is erased from the service's store. Example:\n\n"
+      "  cloister tls delete 2026\n",
+      tlskey_delete },
     { "tls", "import", NULL, tls_import_options, "bring a server's key into the enclave",
       "For migration: key (P-256) and certificates of a PKCS#12 file, opened here, the key sealed "
       "to\n"

@@ -161,6 +161,24 @@ struct err tlskey_target(struct wr *wr, const char *name, const char *rest)
     return wr_end(wr);
 }
 
+// No receipt is verified: a key must be removable whatever its receipt says.
+struct err tlskey_delete(struct cli *cli)
+{
+    char target[TARGET_MAX];
+    struct wr wr = wr_of(target, sizeof(target));
+    struct rest_request request = { .method = "DELETE", .target = target };
+    const struct json *answer = NULL;
+    const char *name;
+
+    TRY(cli_word(cli, &name));
+    if (name[0] == 0 || tlskey_target(&wr, name, "").code)
+        return CLI_USAGE_ERROR(cli, "NAME: expected the name of a TLS key");
+    TRY(cli_open_service(cli));
+    TRY(rest_call(&cli->rest, &request, &answer));
+    out_str(&cli->out, "deleted", name);
+    return OK;
+}
+
 struct err tlskey_find(struct cli *cli, struct verify_tls *out, const struct json **json)
 {
     char target[TARGET_MAX];

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// `cloister tls create|list`: keys of the data plane. What is shown of a key comes from its
+// `cloister tls create|list|delete`: keys of the data plane. What is shown of a key comes from its
 // verified record; its name, state and certificate are the service's words. Who may include it:
 // cli.
 #pragma once
@@ -9,6 +9,7 @@
 
 FALLIBLE tlskey_create(struct cli *cli);
 FALLIBLE tlskey_list(struct cli *cli);
+FALLIBLE tlskey_delete(struct cli *cli);
 
 // The body that asks for a key (or an import) as --name and --keyset say.
 FALLIBLE tlskey_write_wish(struct cli *cli, struct bytes nonce, struct bytes *body);

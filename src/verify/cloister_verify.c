@@ -394,8 +394,10 @@ static int give_status(struct cloister_verify_status *out,
                        const struct cloister_verify_status *found,
                        struct cloister_verify_error *error, struct err err)
 {
-    if (out)
-        *out = err.code ? (struct cloister_verify_status) { .struct_size = sizeof(*out) } : *found;
+    if (out && !err.code)
+        *out = *found;
+    else if (out)
+        *out = (struct cloister_verify_status) { .struct_size = sizeof(*out) };
     return answer(error, err);
 }
 

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 240
-"""`cloister tls create|list|csr|install|import` against a service of the test's own, honest and not: no
+"""`cloister tls create|list|csr|install|delete|import` against a service of the test's own, honest and not: no
 fingerprint is shown, no request handed on, no certificate installed and no key sealed unless a document of
 the platform says so. The service's enclave is played in Python, after PROTOCOL.md."""
 
@@ -86,7 +86,7 @@ class Service:
                 self.end_headers()
                 self.wfile.write(data)
 
-            do_GET = do_POST = do_PUT = handle_any
+            do_GET = do_POST = do_PUT = do_DELETE = handle_any
 
         class Server(socketserver.ThreadingMixIn, socketserver.UnixStreamServer):
             daemon_threads = True
@@ -116,6 +116,9 @@ class Service:
         key = self.keys.get(parts[1])
         if not key:
             return 404, {"error": {"code": "not_found", "message": "tls key: there is none of this name"}}
+        if method == "DELETE":
+            del self.keys[key.name]
+            return 200, {}
         if parts[2:] == ["csr"]:
             return 200, {"csr_pem": request(key.key, body["names"])}
         if parts[2:] == ["certificate"]:
@@ -396,6 +399,15 @@ def installed(tap, scene):
         tap.ok(bad.returncode == USAGE and why in bad.stderr, f"install: usage: {' '.join(options)}", shown(bad))
 
 
+def deleted(tap, scene):
+    result = scene.tls("delete", "2029")
+    tap.ok(result.returncode == DONE and "2029" in result.stdout and "2029" not in scene.service.keys, "delete", shown(result))
+    missing = scene.tls("delete", "2029")
+    tap.ok(missing.returncode == REFUSED and "none of this name" in missing.stderr, "delete: the service's own words", shown(missing))
+    bad = scene.tls("delete")
+    tap.ok(bad.returncode == USAGE and not scene.service.asked, "delete: usage", shown(bad))
+
+
 def p12(scene, label, key, password=b"secret", cas=(), cert=None, mode=0o600):
     certificate = x509.load_pem_x509_certificate((cert or certify(key, "signer.example", key)).encode())
     data = pkcs12.serialize_key_and_certificates(b"x", key, certificate, [x509.load_pem_x509_certificate(c.encode()) for c in cas] or None,
@@ -520,6 +532,7 @@ def main():
         listed(tap, scene)
         requests(tap, scene)
         installed(tap, scene)
+        deleted(tap, scene)
         imported(tap, scene)
         import_refused(tap, scene)
     tap.done()
