@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: Apache-2.0
 // libcloister-verify: verifies AWS Nitro attestation documents and what a Cloister enclave attests
-// with them: receipts of accounts and keysets, and its status. See cloister-verify(3).
+// with them: receipts of accounts and keysets, its status, and the key of its TLS connections. See
+// cloister-verify(3).
 //
 // Every function is safe to call from any thread, keeps nothing between calls, allocates nothing
 // that outlives the call, reads no file, environment or clock, and returns for every input. Bytes
@@ -74,7 +75,8 @@ enum cloister_verify_kind {
     CLOISTER_VERIFY_KEYSET = 2,
     CLOISTER_VERIFY_STATUS = 3,
     CLOISTER_VERIFY_UNCONFIGURED = 4, // a status before there was a configuration
-    CLOISTER_VERIFY_IMPORT = 5
+    CLOISTER_VERIFY_IMPORT = 5,
+    CLOISTER_VERIFY_TLS = 6 // a status that names a TLS key
 };
 
 // What a verified document says. Set struct_size before the call. After a refusal everything else
@@ -164,6 +166,17 @@ int cloister_verify_keyset(const struct cloister_verify_trust *trust,
 int cloister_verify_status(const struct cloister_verify_trust *trust,
                            struct cloister_verify_bytes document,
                            struct cloister_verify_status *out, struct cloister_verify_error *error);
+
+// The document that an enclave gives out over a TLS connection (GET /attestation?nonce=). It says
+// that the connection ends inside: the key that it has proved was generated in an enclave of the
+// deployment, never left one in clear, and is in use in this one. `spki_sha256` is SHA-256 (32
+// bytes) of the peer's SubjectPublicKeyInfo (DER), taken from the very connection over which the
+// document came; a document that names another key is refused. As live as a status; trust->nonce
+// must be there, of at least 16 bytes. The connection's certificate, its names and its chain, is
+// not judged: this takes their place.
+int cloister_verify_tls(const struct cloister_verify_trust *trust,
+                        struct cloister_verify_bytes document, const uint8_t *spki_sha256,
+                        struct cloister_verify_status *out, struct cloister_verify_error *error);
 
 #ifdef __GNUC__
 #pragma GCC visibility pop

@@ -7,15 +7,18 @@
 #include "base/base64.h"
 #include "base/hex.h"
 #include "base/must.h"
+#include "cli/endpoint.h"
 #include "cli/service.h"
 #include "crypto/anchors.h"
+#include "crypto/openssl/libcrypto.h"
 #include "proto/tag.h"
 #include "verify/userdata.h"
 
 #include <stdio.h>
 #include <string.h>
 
-#define TEXT_MAX 32768U // a document as base64
+#define TEXT_MAX    32768U // a document as base64
+#define ENDPOINT_MS 15000  // for everything that is asked of an endpoint
 
 static uint8_t text[TEXT_MAX];
 static uint8_t document_buf[DOCUMENT_MAX];
@@ -79,13 +82,41 @@ static void show_pcrs(struct out *out, const struct attest *doc)
     }
 }
 
+static void show_status(struct out *out, const struct receipt_status *status)
+{
+    char boot[ID_TEXT];
+
+    id_text(boot, &status->boot);
+    out_str(out, "phase", phase_name(status->phase));
+    out_str(out, "boot", boot);
+    out_u64(out, "audit_sequence", status->sequence);
+    out_digits(out, "audit_head", BYTES_OF(status->audit_head));
+    out_u64(out, "manifest_serial", status->manifest_serial);
+    if (status->manifest_serial > 0)
+        out_digits(out, "manifest_digest", BYTES_OF(status->manifest_digest));
+    service_show_anchor(out, bytes_str(config_anchor_name((enum config_anchor)status->anchor)),
+                        status->anchored);
+}
+
+// The key as hex, and in the form that curl's --pinnedpubkey takes.
+static void show_key(struct out *out, const uint8_t spki_sha256[static 32])
+{
+    uint8_t pin[64];
+    struct wr wr = WR_OF(pin);
+
+    wr_str(&wr, "sha256//");
+    base64_write(&wr, bytes_of(spki_sha256, 32));
+    out_digits(out, "spki_sha256", bytes_of(spki_sha256, 32));
+    out_text(out, "pin", wr_done(&wr));
+}
+
 static void show(struct cli *cli, const struct attest *doc)
 {
     struct out *out = &cli->out;
     struct bytes user_data = doc->has_user_data ? doc->user_data : BYTES_NONE;
     const char *tag = userdata_tag(user_data);
     struct receipt_status status;
-    char boot[ID_TEXT];
+    uint8_t spki_sha256[32];
 
     out_str(out, "anchors", anchors_this.name);
     out_str(out, "document", tag ? tag : "not a document of Cloister");
@@ -96,21 +127,14 @@ static void show(struct cli *cli, const struct attest *doc)
         out_hex(out, "nonce", doc->nonce);
     if (doc->has_public_key)
         out_hex(out, "public_key", doc->public_key);
-    if (userdata_read_status(&status, user_data).code) {
+    if (!userdata_read_tls(&status, spki_sha256, user_data).code)
+        show_key(out, spki_sha256);
+    else if (userdata_read_status(&status, user_data).code) {
         if (user_data.n)
             out_hex(out, "user_data", user_data);
         return;
     }
-    id_text(boot, &status.boot);
-    out_str(out, "phase", phase_name(status.phase));
-    out_str(out, "boot", boot);
-    out_u64(out, "audit_sequence", status.sequence);
-    out_digits(out, "audit_head", BYTES_OF(status.audit_head));
-    out_u64(out, "manifest_serial", status.manifest_serial);
-    if (status.manifest_serial > 0)
-        out_digits(out, "manifest_digest", BYTES_OF(status.manifest_digest));
-    service_show_anchor(out, bytes_str(config_anchor_name((enum config_anchor)status.anchor)),
-                        status.anchored);
+    show_status(out, &status);
 }
 
 // The nonce of --nonce, or a random one.
@@ -215,8 +239,59 @@ static FALLIBLE check_file(struct cli *cli, const struct proof_trust *pins, stru
     return proof_check_document(pins, *document, nonce, &doc);
 }
 
+static FALLIBLE nonce_of_endpoint(struct cli *cli, uint8_t buf[static NONCE_BYTES_MAX],
+                                  struct bytes *out)
+{
+    *out = bytes_of(buf, ENDPOINT_NONCE_BYTES);
+    if (!args_has(&cli->args, "nonce"))
+        libcrypto_random(buf, ENDPOINT_NONCE_BYTES);
+    else
+        TRY(nonce_of(cli, buf, out));
+    if (out->n < ENDPOINT_NONCE_LEAST)
+        return CLI_USAGE_ERROR(cli, "--nonce: expected 16 to 64 bytes in hex");
+    return OK;
+}
+
+// The document of a TLS connection, over that very connection.
+static FALLIBLE check_endpoint(struct cli *cli, const struct proof_trust *pins,
+                               struct bytes *document)
+{
+    uint8_t nonce_buf[NONCE_BYTES_MAX];
+    struct proof_tls asked = { .document = BYTES_NONE };
+    struct cloister_verify_status status;
+    struct endpoint endpoint;
+    struct err err;
+
+    if (endpoint_check_url(cli->args.word).code)
+        return CLI_USAGE_ERROR(cli, "endpoint: expected https://HOST[:PORT]");
+    TRY(nonce_of_endpoint(cli, nonce_buf, &asked.nonce));
+    (void)snprintf(cli->where, sizeof(cli->where), "%.150s: ", cli->args.word);
+    err = endpoint_fetch(&endpoint, cli->args.word, asked.nonce, deadline_in(ENDPOINT_MS));
+    if (err.code != ERR_UNREACHABLE && err.code != ERR_TIMEOUT && err.code != ERR_CLOSED)
+        cli->exit = CLI_UNVERIFIED;
+    TRY(err);
+    asked.document = endpoint.document;
+    asked.spki_sha256 = endpoint.spki_sha256;
+    asked.now_ms = cli_now_ms();
+    out_str(&cli->out, "endpoint", cli->args.word);
+    endpoint_explain(&cli->out, pins, &asked);
+    TRY(proof_check_tls(pins, &asked, &status));
+    *document = endpoint.document;
+    return OK;
+}
+
+static FALLIBLE check(struct cli *cli, const struct proof_trust *pins, struct bytes *document)
+{
+    if (!cli->args.word)
+        return check_live(cli, pins, document);
+    if (endpoint_is_url(cli->args.word))
+        return check_endpoint(cli, pins, document);
+    return check_file(cli, pins, document);
+}
+
 struct err attestation_verify(struct cli *cli)
 {
+    bool is_file = cli->args.word && !endpoint_is_url(cli->args.word);
     struct proof_trust pins;
     struct bytes document = BYTES_NONE;
     struct attest doc;
@@ -224,14 +299,14 @@ struct err attestation_verify(struct cli *cli)
     struct err err;
 
     TRY(load_pins(cli, &pins));
-    err = cli->args.word ? check_file(cli, &pins, &document) : check_live(cli, &pins, &document);
+    err = check(cli, &pins, &document);
     if (cli->exit == CLI_UNVERIFIED && err.code)
         out_str(&cli->out, "verified", "UNVERIFIED");
     TRY(err);
     TRY(attest_parse(&doc, document));
     cli->exit = pins.pcr16 ? CLI_DONE : CLI_DEPLOYMENT;
     out_str(&cli->out, "verified", pins.pcr16 ? "yes" : "code ok, deployment unverified");
-    if (cli->args.word)
+    if (is_file)
         out_str(&cli->out, "judged", "at its own time: it says nothing about now");
     if (cli->trust.has_config) {
         id_text(deployment, &cli->trust.config.deployment);

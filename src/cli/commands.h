@@ -13,6 +13,9 @@ struct commands_entry {
     struct err (*run)(struct cli *cli);
 };
 
+extern const struct commands_entry commands_table[];
+extern const size_t commands_table_len;
+
 // The options that every command takes.
 extern const struct args_option *const commands_common;
 

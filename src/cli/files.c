@@ -19,12 +19,8 @@ static struct err write_failed(void)
     return FAIL(ERR_IO, "--output: cannot be written");
 }
 
-static FALLIBLE write_new(const char *fresh, struct bytes bytes)
+static FALLIBLE write_all(int fd, struct bytes bytes)
 {
-    AUTO(fd_close) int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
-
-    if (fd < 0)
-        return write_failed();
     for (size_t done = 0; done < bytes.n;) {
         ssize_t wrote = write(fd, bytes.p + done, bytes.n - done);
 
@@ -32,6 +28,16 @@ static FALLIBLE write_new(const char *fresh, struct bytes bytes)
             return write_failed();
         done += (size_t)wrote;
     }
+    return OK;
+}
+
+static FALLIBLE write_new(const char *fresh, struct bytes bytes)
+{
+    AUTO(fd_close) int fd = open(fresh, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0644);
+
+    if (fd < 0)
+        return write_failed();
+    TRY(write_all(fd, bytes));
     return fsync(fd) == 0 ? OK : write_failed();
 }
 
@@ -51,6 +57,24 @@ struct err files_save(const char *path, struct bytes bytes)
         err = FAIL(ERR_IO, "--output: cannot be written");
     if (err.code)
         (void)unlink(fresh);
+    return err;
+}
+
+struct err files_save_secret(const char *path, struct bytes secret)
+{
+    AUTO(fd_close) int fd = open(path, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+    struct err err;
+
+    ENSURE(fd >= 0 || errno != EEXIST, ERR_EXISTS, "--output: is there already");
+    if (fd < 0)
+        return write_failed();
+    err = write_all(fd, secret);
+    if (!err.code)
+        err = write_all(fd, BYTES_LIT("\n"));
+    if (!err.code && fsync(fd) != 0)
+        err = write_failed();
+    if (err.code)
+        (void)unlink(path);
     return err;
 }
 

@@ -5,12 +5,12 @@
 #include "cli/manifests.h"
 
 #include "base/base64.h"
-#include "base/hex.h"
 #include "base/must.h"
+#include "cli/dataplane.h"
 #include "cli/files.h"
+#include "cli/manifestview.h"
 #include "cli/service.h"
 #include "cli/signature.h"
-#include "crypto/openssl/sha2.h"
 #include "proto/manifest.h"
 #include "proto/tag.h"
 
@@ -173,8 +173,6 @@ static FALLIBLE read_serial(struct cli *cli, uint64_t *out)
     return OK;
 }
 
-static void show(struct out *out, const struct manifest *m, struct bytes bytes);
-
 static FALLIBLE finish(struct cli *cli, const char *output)
 {
     struct wr wr = WR_OF(file_buf);
@@ -187,7 +185,7 @@ static FALLIBLE finish(struct cli *cli, const char *output)
     TRY(wr_end(&wr));
     TRY(manifest_read(&check, wr_done(&wr)));
     TRY(files_save(output, wr_done(&wr)));
-    show(&cli->out, &check, wr_done(&wr));
+    manifestview_show(&cli->out, &check, wr_done(&wr));
     if (check.keysets.n == 0)
         out_say("cloister: ", BYTES_LIT("this manifest admits no keyset: applied, it closes all"));
     return OK;
@@ -208,59 +206,9 @@ struct err manifests_create(struct cli *cli)
     draft.manifest.created_ms = cli_now_ms();
     TRY(keysets_of_files(cli));
     TRY(accounts_of_options(cli));
+    TRY(dataplane_of_options(cli, &draft.manifest.clients, &draft.manifest.web));
     TRY(keysets_of_service(cli));
     return finish(cli, output);
-}
-
-// What stands after the id of an entry: a digest, a generation, or nothing.
-static void write_value(char *out, size_t cap, struct bytes rest)
-{
-    struct rd rd = rd_of(rest);
-
-    out[0] = 0;
-    if (rest.n == 4)
-        (void)snprintf(out, cap, "%u", rd_u32(&rd));
-    else if (2 * rest.n < cap)
-        hex_encode(out, rest);
-}
-
-static void show_entries(struct out *out, const struct out_column column[static 2],
-                         struct bytes entries, size_t entry_bytes)
-{
-    char key[32];
-
-    if (entries.n == 0 && !out->is_json)
-        return;
-    (void)snprintf(key, sizeof(key), "%ss", column[0].key);
-    out_table(out, key, column, entry_bytes > sizeof(struct id) ? 2 : 1);
-    for (; entries.n >= entry_bytes; entries = bytes_skip(entries, entry_bytes)) {
-        char id[ID_TEXT], value[2 * 32 + 1];
-
-        hex_encode(id, bytes_take(entries, sizeof(struct id)));
-        write_value(value, sizeof(value),
-                    bytes_skip(bytes_take(entries, entry_bytes), sizeof(struct id)));
-        out_row(out, (const struct bytes[]) { bytes_str(id), bytes_str(value) });
-    }
-    out_table_end(out);
-}
-
-static void show(struct out *out, const struct manifest *m, struct bytes bytes)
-{
-    static const struct out_column keysets[] = { { "admitted_keyset", 34 }, { "digest", 64 } };
-    static const struct out_column floors[] = { { "account", 34 }, { "least_generation", 16 } };
-    static const struct out_column disabled[] = { { "disabled_account", 34 }, { "", 0 } };
-    char id[ID_TEXT];
-    uint8_t digest[32];
-
-    id_text(id, &m->deployment);
-    sha2_256(digest, bytes);
-    out_str(out, "deployment", id);
-    out_u64(out, "serial", m->serial);
-    out_digits(out, "manifest_digest", BYTES_OF(digest)); // as an attestation has it
-    out_time(out, "created", m->created_ms);
-    show_entries(out, keysets, m->keysets, MANIFEST_KEYSET_BYTES);
-    show_entries(out, floors, m->floors, MANIFEST_FLOOR_BYTES);
-    show_entries(out, disabled, m->disabled, MANIFEST_DISABLED_BYTES);
 }
 
 static FALLIBLE read_manifest(struct cli *cli, struct manifest *out, struct bytes *bytes)
@@ -283,43 +231,8 @@ struct err manifests_show(struct cli *cli)
     struct bytes bytes = BYTES_NONE;
 
     TRY(read_manifest(cli, &manifest, &bytes));
-    show(&cli->out, &manifest, bytes);
+    manifestview_show(&cli->out, &manifest, bytes);
     return OK;
-}
-
-// On standard error and before anything is signed: what the signature will say.
-static void say_entries(const char *before, struct bytes entries, size_t entry_bytes)
-{
-    for (; entries.n >= entry_bytes; entries = bytes_skip(entries, entry_bytes)) {
-        char digits[2 * MANIFEST_KEYSET_BYTES + 1];
-
-        hex_encode(digits, bytes_take(entries, sizeof(struct id)));
-        if (entry_bytes == MANIFEST_FLOOR_BYTES) {
-            struct rd rd = rd_of(bytes_of(entries.p + sizeof(struct id), 4));
-
-            (void)snprintf(digits + 32, sizeof(digits) - 32, " is below %u", rd_u32(&rd));
-        } else if (entry_bytes == MANIFEST_KEYSET_BYTES) {
-            (void)snprintf(digits + 32, sizeof(digits) - 32, " ");
-            hex_encode(digits + 33, bytes_of(entries.p + sizeof(struct id), 8));
-        }
-        out_say(before, bytes_str(digits));
-    }
-}
-
-static void say_what_is_signed(const struct manifest *m)
-{
-    char deployment[ID_TEXT], line[160];
-
-    id_text(deployment, &m->deployment);
-    (void)snprintf(line, sizeof(line), "serial %llu, replaces every smaller one",
-                   (unsigned long long)m->serial);
-    out_say("You sign a manifest for deployment ", bytes_str(deployment));
-    out_say("  ", bytes_str(line));
-    out_say("  closes every keyset but those listed; there are ",
-            m->keysets.n ? BYTES_LIT("these:") : BYTES_LIT("none"));
-    say_entries("    admits keyset ", m->keysets, MANIFEST_KEYSET_BYTES);
-    say_entries("  refuses records whose generation of account ", m->floors, MANIFEST_FLOOR_BYTES);
-    say_entries("  disables account ", m->disabled, MANIFEST_DISABLED_BYTES);
 }
 
 struct err manifests_sign(struct cli *cli)
@@ -329,7 +242,7 @@ struct err manifests_sign(struct cli *cli)
     uint8_t message[32];
 
     TRY(read_manifest(cli, &manifest, &bytes));
-    say_what_is_signed(&manifest);
+    manifestview_say(&manifest);
     manifest_message(message, bytes);
     return signature_make(cli, message);
 }

@@ -4,6 +4,7 @@
 // UNVERIFIED. In JSON they are escaped.
 #include "cli/out.h"
 
+#include "base/ct.h"
 #include "base/hex.h"
 #include "cli/ether.h"
 
@@ -29,6 +30,7 @@ static FALLIBLE flush(struct out *out)
     TRY(wr_end(&out->wr));
     ENSURE(fwrite(out->buf, 1, out->wr.len, stdout) == out->wr.len && fflush(stdout) == 0, ERR_IO,
            "standard output does not take more");
+    ct_wipe(out->buf, out->wr.len); // a new token may have been in it
     out->wr.len = 0;
     return OK;
 }
@@ -143,6 +145,14 @@ void out_bool(struct out *out, const char *key, bool value)
     else
         wr_str(&out->wr, value ? "yes" : "no");
     end_line(out);
+}
+
+void out_block(struct out *out, const char *key, struct bytes lines)
+{
+    if (out->is_json)
+        jw_string(jw_key(&out->jw, key), lines);
+    else
+        wr_bytes(&out->wr, lines);
 }
 
 void out_wei(struct out *out, const char *key, struct u256 wei)

@@ -33,6 +33,8 @@ void out_hex(struct out *out, const char *key, struct bytes value);    // 0x...
 void out_digits(struct out *out, const char *key, struct bytes value); // without 0x
 void out_u64(struct out *out, const char *key, uint64_t value);
 void out_bool(struct out *out, const char *key, bool value);
+// Lines that this program made, as they are; in JSON a string.
+void out_block(struct out *out, const char *key, struct bytes lines);
 // Decimal wei; for people the amount in ether as well.
 void out_wei(struct out *out, const char *key, struct u256 wei);
 // Milliseconds since 1970 as RFC 3339 in UTC.

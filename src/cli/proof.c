@@ -73,6 +73,24 @@ struct err proof_check_account(const struct proof_trust *trust, struct bytes rec
     return verdict(cloister_verify_account(&pins, view(record), view(document), out, &why));
 }
 
+struct err proof_check_record(const struct proof_trust *trust, const struct record *record,
+                              struct bytes document, struct bytes nonce)
+{
+    struct cloister_verify_document found = { .struct_size = sizeof(found) };
+    struct cloister_verify_trust pins = pins_of(trust, nonce, 0);
+    uint8_t user_data[64];
+    struct wr wr = WR_OF(user_data);
+
+    ENSURE(trust->pcr16, ERR_UNTRUSTED, "configuration: expected one to compare the receipt with");
+    TRY(verdict(cloister_verify_document(&pins, view(document), &found, &why)));
+    ENSURE(!found.public_key.data, ERR_UNTRUSTED, "public_key: expected none in this document");
+    receipt_write_record(&wr, record->public_bytes);
+    TRY(wr_end(&wr));
+    ENSURE(bytes_equal(bytes_of(found.user_data.data, found.user_data.size), wr_done(&wr)),
+           ERR_UNTRUSTED, "user_data: the receipt belongs to another record");
+    return OK;
+}
+
 struct err proof_check_keyset(const struct proof_trust *trust, struct bytes record,
                               struct bytes document, struct bytes nonce)
 {
@@ -89,6 +107,30 @@ struct err proof_check_status(const struct proof_trust *trust, struct bytes docu
 
     out->struct_size = sizeof(*out);
     return verdict(cloister_verify_status(&pins, view(document), out, &why));
+}
+
+struct err proof_check_tls(const struct proof_trust *trust, const struct proof_tls *asked,
+                           struct cloister_verify_status *out)
+{
+    struct cloister_verify_trust pins = pins_of(trust, asked->nonce, asked->now_ms);
+
+    out->struct_size = sizeof(*out);
+    return verdict(
+        cloister_verify_tls(&pins, view(asked->document), asked->spki_sha256, out, &why));
+}
+
+struct err proof_check_signature(const struct proof_trust *trust, struct bytes document,
+                                 uint64_t now_ms, struct attest *out)
+{
+    struct cloister_verify_trust pins = { .struct_size = sizeof(pins),
+                                          .root_der = view(trust->root_der),
+                                          .at_ms = now_ms,
+                                          .flags = CLOISTER_VERIFY_ANY_IMAGE };
+
+    if (trust->allow_debug)
+        pins.flags |= CLOISTER_VERIFY_ALLOW_DEBUG;
+    TRY(verdict(cloister_verify_document(&pins, view(document), NULL, &why)));
+    return attest_parse(out, document);
 }
 
 struct err proof_check_offer(const struct proof_trust *trust, struct bytes document,

@@ -29,12 +29,31 @@ FALLIBLE proof_check_document(const struct proof_trust *trust, struct bytes docu
 FALLIBLE proof_check_account(const struct proof_trust *trust, struct bytes record,
                              struct bytes document, struct bytes nonce,
                              struct cloister_verify_account *out);
+// The same for a record of any kind of key, without looking at what it says: the caller has read it
+// and compares. trust->pcr16 must be there.
+FALLIBLE proof_check_record(const struct proof_trust *trust, const struct record *record,
+                            struct bytes document, struct bytes nonce);
 FALLIBLE proof_check_keyset(const struct proof_trust *trust, struct bytes record,
                             struct bytes document, struct bytes nonce);
 // Verifies a live status document at `now_ms` +- 5 minutes.
 FALLIBLE proof_check_status(const struct proof_trust *trust, struct bytes document,
                             struct bytes nonce, uint64_t now_ms,
                             struct cloister_verify_status *out);
+// What came over a TLS connection.
+struct proof_tls {
+    struct bytes document, nonce; // the nonce that was sent, at least 16 bytes
+    const uint8_t *spki_sha256;   // 32 bytes, of the key that this very connection has proved
+    uint64_t now_ms;
+};
+
+// Verifies that the connection ends inside the enclave: a live document of this image and
+// configuration that names its key.
+FALLIBLE proof_check_tls(const struct proof_trust *trust, const struct proof_tls *asked,
+                         struct cloister_verify_status *out);
+// Verifies no more of a document than who signed it, at `now_ms`: to say in steps what the others
+// say at once.
+FALLIBLE proof_check_signature(const struct proof_trust *trust, struct bytes document,
+                               uint64_t now_ms, struct attest *out);
 // Verifies the offer: a live document of this image and configuration (`trust->pcr16` must be
 // there: anybody can give the genuine program a configuration of his own) that names this public
 // key and these terms. It does not say whether their keyset is one to trust: a front that was taken

@@ -20,6 +20,7 @@
 #define FLAGS_KNOWN \
     (CLOISTER_VERIFY_ALLOW_DEBUG | CLOISTER_VERIFY_ANY_IMAGE | CLOISTER_VERIFY_ANY_CONFIGURATION)
 #define SHA256_BYTES 32U
+#define NONCE_LEAST  16U        // of a document that is asked for over TLS: nobody has it in store
 #define USAGE        ERR_DENIED // the caller's own mistakes: no check below answers it
 
 // AWS_NitroEnclaves_Root-G1, as published with the "Attestation process" document.
@@ -34,7 +35,7 @@ static const struct kind {
 } kinds[] = {
     { TAG_RECEIPT, CLOISTER_VERIFY_ACCOUNT }, { TAG_KEYSET, CLOISTER_VERIFY_KEYSET },
     { TAG_STATUS, CLOISTER_VERIFY_STATUS },   { TAG_UNCONFIGURED, CLOISTER_VERIFY_UNCONFIGURED },
-    { TAG_IMPORT, CLOISTER_VERIFY_IMPORT },
+    { TAG_IMPORT, CLOISTER_VERIFY_IMPORT },   { TAG_TLS, CLOISTER_VERIFY_TLS },
 };
 
 static int code_of(enum err_code code)
@@ -365,6 +366,41 @@ int cloister_verify_keyset(const struct cloister_verify_trust *trust,
     return answer(error, err);
 }
 
+static FALLIBLE verify_live(struct attest *doc, const struct cloister_verify_trust *trust,
+                            struct cloister_verify_bytes document)
+{
+    TRY(check_trust(trust));
+    ENSURE(trust->at_ms, USAGE, "trust: at_ms: expected the time of now");
+    TRY(verify_cloister(doc, trust, document));
+    return attest_fresh(doc, trust->at_ms);
+}
+
+static void show_status(struct cloister_verify_status *out, const struct receipt_status *status,
+                        uint64_t timestamp_ms)
+{
+    out->phase = status->phase;
+    memcpy(out->boot, status->boot.b, sizeof(out->boot));
+    out->audit_sequence = status->sequence;
+    memcpy(out->audit_head, status->audit_head, sizeof(out->audit_head));
+    out->manifest_serial = status->manifest_serial;
+    memcpy(out->manifest_digest, status->manifest_digest, sizeof(out->manifest_digest));
+    out->seals = status->seals;
+    out->anchor = status->anchor;
+    out->anchored = status->anchored;
+    out->timestamp_ms = timestamp_ms;
+}
+
+static int give_status(struct cloister_verify_status *out,
+                       const struct cloister_verify_status *found,
+                       struct cloister_verify_error *error, struct err err)
+{
+    if (out && !err.code)
+        *out = *found;
+    else if (out)
+        *out = (struct cloister_verify_status) { .struct_size = sizeof(*out) };
+    return answer(error, err);
+}
+
 static FALLIBLE verify_status(struct cloister_verify_status *out,
                               const struct cloister_verify_trust *trust,
                               struct cloister_verify_bytes document)
@@ -372,21 +408,9 @@ static FALLIBLE verify_status(struct cloister_verify_status *out,
     struct receipt_status status;
     struct attest doc;
 
-    TRY(check_trust(trust));
-    ENSURE(trust->at_ms, USAGE, "trust: at_ms: expected the time of now");
-    TRY(verify_cloister(&doc, trust, document));
-    TRY(attest_fresh(&doc, trust->at_ms));
+    TRY(verify_live(&doc, trust, document));
     TRY(userdata_read_status(&status, doc.user_data));
-    out->phase = status.phase;
-    memcpy(out->boot, status.boot.b, sizeof(out->boot));
-    out->audit_sequence = status.sequence;
-    memcpy(out->audit_head, status.audit_head, sizeof(out->audit_head));
-    out->manifest_serial = status.manifest_serial;
-    memcpy(out->manifest_digest, status.manifest_digest, sizeof(out->manifest_digest));
-    out->seals = status.seals;
-    out->anchor = status.anchor;
-    out->anchored = status.anchored;
-    out->timestamp_ms = doc.timestamp_ms;
+    show_status(out, &status, doc.timestamp_ms);
     return OK;
 }
 
@@ -399,12 +423,39 @@ int cloister_verify_status(const struct cloister_verify_trust *trust,
 
     if (err.code)
         return answer(error, err);
-    err = verify_status(&found, trust, document);
+    return give_status(out, &found, error, verify_status(&found, trust, document));
+}
+
+static FALLIBLE verify_tls(struct cloister_verify_status *out,
+                           const struct cloister_verify_trust *trust,
+                           struct cloister_verify_bytes document, const uint8_t *spki_sha256)
+{
+    uint8_t attested[SHA256_BYTES];
+    struct receipt_status status;
+    struct attest doc;
+
+    TRY(check_trust(trust));
+    ENSURE(spki_sha256, USAGE, "spki_sha256: expected the key that the connection has proved");
+    ENSURE(trust->nonce.size >= NONCE_LEAST, USAGE,
+           "trust: nonce: expected at least 16 bytes that you chose");
+    TRY(verify_live(&doc, trust, document));
+    TRY(userdata_read_tls(&status, attested, doc.user_data));
+    ENSURE(bytes_equal(BYTES_OF(attested), bytes_of(spki_sha256, sizeof(attested))), ERR_UNTRUSTED,
+           "user_data: names another TLS key than this connection's");
+    show_status(out, &status, doc.timestamp_ms);
+    return OK;
+}
+
+int cloister_verify_tls(const struct cloister_verify_trust *trust,
+                        struct cloister_verify_bytes document, const uint8_t *spki_sha256,
+                        struct cloister_verify_status *out, struct cloister_verify_error *error)
+{
+    struct cloister_verify_status found = { .struct_size = sizeof(found) };
+    struct err err = check_out(out ? &out->struct_size : NULL, sizeof(found));
+
     if (err.code)
-        found = (struct cloister_verify_status) { .struct_size = sizeof(found) };
-    if (out)
-        *out = found;
-    return answer(error, err);
+        return answer(error, err);
+    return give_status(out, &found, error, verify_tls(&found, trust, document, spki_sha256));
 }
 
 const char *cloister_verify_version(void)

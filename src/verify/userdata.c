@@ -10,8 +10,8 @@
 
 const char *userdata_tag(struct bytes user_data)
 {
-    static const char *const tags[] = { TAG_RECEIPT, TAG_KEYSET, TAG_STATUS, TAG_UNCONFIGURED,
-                                        TAG_IMPORT };
+    static const char *const tags[] = { TAG_RECEIPT,      TAG_KEYSET, TAG_STATUS,
+                                        TAG_UNCONFIGURED, TAG_IMPORT, TAG_TLS };
 
     for (size_t i = 0; i < ARRAY_LEN(tags); i++) {
         struct bytes with_zero = bytes_of(tags[i], strlen(tags[i]) + 1);
@@ -22,15 +22,11 @@ const char *userdata_tag(struct bytes user_data)
     return NULL;
 }
 
-struct err userdata_read_status(struct receipt_status *out, struct bytes user_data)
+// What stands after the tag of a status, to the end.
+static FALLIBLE read_fields(struct receipt_status *out, struct bytes fields, bool unconfigured)
 {
-    const char *tag = userdata_tag(user_data);
-    bool unconfigured = tag && strcmp(tag, TAG_UNCONFIGURED) == 0;
-    struct rd rd;
+    struct rd rd = rd_of(fields);
 
-    ENSURE(unconfigured || (tag && strcmp(tag, TAG_STATUS) == 0), ERR_UNTRUSTED,
-           "user_data: expected a status document");
-    rd = rd_of(bytes_skip(user_data, strlen(tag) + 1));
     out->phase = rd_u8(&rd);
     out->boot = id_read(&rd);
     out->sequence = rd_u64(&rd);
@@ -47,4 +43,28 @@ struct err userdata_read_status(struct receipt_status *out, struct bytes user_da
            ERR_UNTRUSTED, "user_data: phase does not fit its tag");
     ENSURE(out->anchor <= CONFIG_ANCHOR_DYNAMODB, ERR_UNSUPPORTED, "user_data: unknown anchor");
     return OK;
+}
+
+struct err userdata_read_status(struct receipt_status *out, struct bytes user_data)
+{
+    const char *tag = userdata_tag(user_data);
+    bool unconfigured = tag && strcmp(tag, TAG_UNCONFIGURED) == 0;
+
+    ENSURE(unconfigured || (tag && strcmp(tag, TAG_STATUS) == 0), ERR_UNTRUSTED,
+           "user_data: expected a status document");
+    return read_fields(out, bytes_skip(user_data, strlen(tag) + 1), unconfigured);
+}
+
+struct err userdata_read_tls(struct receipt_status *out, uint8_t spki_sha256[static 32],
+                             struct bytes user_data)
+{
+    const char *tag = userdata_tag(user_data);
+    struct bytes body;
+
+    ENSURE(tag && strcmp(tag, TAG_TLS) == 0, ERR_UNTRUSTED,
+           "user_data: expected the document of a TLS key");
+    body = bytes_skip(user_data, strlen(tag) + 1);
+    ENSURE(body.n > 32, ERR_MALFORMED, "user_data: ends too early");
+    memcpy(spki_sha256, body.p, 32);
+    return read_fields(out, bytes_skip(body, 32), false);
 }

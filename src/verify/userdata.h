@@ -5,8 +5,12 @@
 
 #include "proto/receipt.h"
 
-// The tag of user_data, one of proto/tag.h's five for documents; NULL when it is none of them.
+// The tag of user_data, one of proto/tag.h's six for documents; NULL when it is none of them.
 const char *userdata_tag(struct bytes user_data);
 // Reads user_data of a status document, under the tag that belongs to its phase. ERR_UNTRUSTED when
 // it is another document's.
 FALLIBLE userdata_read_status(struct receipt_status *out, struct bytes user_data);
+// Reads user_data of a document that names a TLS key: SHA-256 of its SubjectPublicKeyInfo (DER),
+// and the status at that time, which is of a phase after UNCONFIGURED.
+FALLIBLE userdata_read_tls(struct receipt_status *out, uint8_t spki_sha256[static 32],
+                           struct bytes user_data);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: Apache-2.0
-// verify/userdata.h: user_data of attestation documents. What reads as a status is written as the
-// very same bytes again.
+// verify/userdata.h: user_data of attestation documents. What reads as a status, or as the document
+// of a TLS key, is written as the very same bytes again.
 #include "fuzz.h"
 
 #include "verify/userdata.h"
@@ -10,14 +10,17 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct bytes in = bytes_of(data, n);
     const char *tag = userdata_tag(in);
     struct receipt_status status;
-    uint8_t out[256];
+    uint8_t out[256], spki[32];
     struct wr wr = WR_OF(out);
 
     must(!tag || (strlen(tag) < n && memcmp(tag, data, strlen(tag) + 1) == 0));
-    if (userdata_read_status(&status, in).code)
+    if (!userdata_read_tls(&status, spki, in).code)
+        receipt_write_tls(&wr, spki, &status);
+    else if (!userdata_read_status(&status, in).code)
+        receipt_write_status(&wr, &status);
+    else
         return 0;
     must(tag != NULL);
-    receipt_write_status(&wr, &status);
     must(bytes_equal(wr_done(&wr), in));
     return 0;
 }

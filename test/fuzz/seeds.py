@@ -390,6 +390,13 @@ def texts():
           '31337}],"anchor":{"kind":"none"}}' % (ID, ARN))
     for name, text in (('ether', '0.5ether'), ('gwei', '3 gwei'), ('wei', '0x3b9aca00')):
         write('trust', name, 'a' + text)
+    rights = '"operations":["sign_transaction","metrics"],"keys":["*","0xAb*"]'
+    write('trust', 'clients', 'j[{"label":"a","token_sha256":"%s",%s},{"label":"b","anyone":true,'
+          '"operations":["metrics"]},{"label":"c","certificate_sha256":"%s",%s}]' % (
+              '5e' * 32, rights, ':'.join(['8E'] * 32), rights))
+    write('trust', 'clients-file', 'j[{"label":"a","authority_pem_file":"ca.pem",%s}]' % rights)
+    write('trust', 'known-clients', 'k# clients\n\nweb3signer %s\r\n\tcurl  %s\n' % (
+        ':'.join(['8E'] * 32), '5e' * 32))
     for i, (name, text) in enumerate((
             ('base64', 'AAECAw=='), ('hex', '0x00ff'), ('number', '115792089237316195'),
             ('address', '0x9858EfFD232B4033E47d90003D41EC34EcaEda94'), ('id', ID), ('arn', ARN),
@@ -404,6 +411,8 @@ def texts():
           b'\xab' * 32 + be(1, 8) + b'\xdd' * 32 + be(2, 4) + b'\x01\x01')
     write('receipt', 'unconfigured', b'cloister-unconfigured-2\x00\x01' + b'\xb0' * 16 + be(0, 8) +
           b'\x00' * (32 + 8 + 32 + 4 + 2))
+    write('receipt', 'tls', b'cloister-tls-1\x00' + b'\xcd' * 32 + b'\x04' + b'\xb0' * 16 + be(3, 8) +
+          b'\xaa' * 32 + be(8, 8) + b'\xbb' * 32 + be(9, 4) + b'\x00\x00')
     write('receipt', 'account', b'cloister-receipt-1\x00' + b'\xab' * 32)
     write('receipt', 'keyset', b'cloister-keyset-1\x00' + b'\xab' * 32)
 

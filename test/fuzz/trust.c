@@ -1,10 +1,14 @@
 // SPDX-License-Identifier: Apache-2.0
 // What the operator's own tool reads from files and words: the trust file ('t'), the JSON form of a
-// configuration ('c'), amounts ('a'). A configuration that is taken is one that reads back.
+// configuration ('c'), amounts ('a'), clients of the data plane as JSON ('j') and in Web3Signer's
+// format ('k'), certificates ('p'). What is taken of them is a section of a manifest.
 #include "fuzz.h"
 
+#include "cli/clientsjson.h"
 #include "cli/confjson.h"
 #include "cli/ether.h"
+#include "cli/knownclients.h"
+#include "cli/openssl/pemcert.h"
 #include "cli/trust.h"
 
 #include <stdlib.h>
@@ -64,15 +68,83 @@ static void fuzz_amount(struct bytes text)
     must(u256_compare(wei, again) == 0);
 }
 
+static struct roster roster;
+
+static void check_roster(void)
+{
+    static uint8_t buf[CLIENTS_BYTES_MAX];
+    struct bytes section;
+
+    roster_section(&section, &roster, buf);
+    fuzz_ok(clients_check(section));
+}
+
+static void fuzz_clients(struct bytes text)
+{
+    static struct json nodes[NODES];
+    uint8_t *copy = malloc(text.n + 1);
+    char where[CLIENTSJSON_WHERE];
+    const struct json *root;
+
+    must(copy != NULL);
+    if (text.n)
+        memcpy(copy, text.p, text.n);
+    roster_init(&roster);
+    if (!json_parse(&root, nodes, NODES, copy, text.n).code) {
+        if (clientsjson_read(&roster, where, root, NULL).code)
+            must(memchr(where, 0, sizeof(where)) != NULL);
+        else
+            check_roster();
+    }
+    free(copy);
+}
+
+static void fuzz_known_clients(struct bytes text)
+{
+    static struct knownclients_rights rights = { .operations = CLIENTS_METRICS };
+    unsigned line = 0;
+
+    roster_init(&roster);
+    if (knownclients_read(&roster, &line, text, &rights).code)
+        must(line > 0);
+    else
+        check_roster();
+}
+
+static void fuzz_certificate(struct bytes text)
+{
+    static struct pemcert cert;
+    size_t count;
+
+    if (!pemcert_read(&cert, &count, text).code)
+        must(count > 0 && cert.n > 0 && cert.n <= sizeof(cert.der));
+}
+
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
 {
     struct bytes in = bytes_skip(bytes_of(data, n), 1);
 
-    if (n > 0 && data[0] == 't')
+    switch (n > 0 ? data[0] : 0) {
+    case 't':
         fuzz_trust(in);
-    else if (n > 0 && data[0] == 'c')
+        break;
+    case 'c':
         fuzz_config(in);
-    else if (n > 0 && data[0] == 'a')
+        break;
+    case 'a':
         fuzz_amount(in);
+        break;
+    case 'j':
+        fuzz_clients(in);
+        break;
+    case 'k':
+        fuzz_known_clients(in);
+        break;
+    case 'p':
+        fuzz_certificate(in);
+        break;
+    default:
+        break;
+    }
     return 0;
 }

@@ -19,7 +19,7 @@ EXAMPLE = ROOT / "doc/examples/verify.c"
 PCR0 = "a0" * 48
 ADDRESS = re.compile(r"0x[0-9a-fA-F]{40}\n")
 PUBLIC = {"cloister_verify_" + name for name in
-          ("version", "measure", "document", "account", "keyset", "status")}
+          ("version", "measure", "document", "account", "keyset", "status", "tls")}
 
 
 class Installed:

@@ -22,6 +22,17 @@ def npm(*args):
                           check=False, stdin=subprocess.DEVNULL)
 
 
+def reached(name, seen=None):
+    """The foreign modules that a source of the package imports, itself or through others."""
+    seen = set() if seen is None else seen
+    if name in seen:
+        return set()
+    seen.add(name)
+    found = IMPORT.findall(re.sub(r"/\*.*?\*/", "", (PACKAGE / "src" / name).read_text(), flags=re.S))
+    own = [n[2:] for n in found if n.startswith("./")]
+    return {n for n in found if not n.startswith("./")}.union(*(reached(n, seen) for n in own))
+
+
 def main():
     tap = Tap()
     tests = npm("test", "--silent")
@@ -35,9 +46,10 @@ def main():
     package = json.loads((PACKAGE / "package.json").read_text())
     tap.ok(not any("ependencies" in key for key in package) and "install" not in package["scripts"],
            "no dependencies and no install script")
-    imports = {name for f in (PACKAGE / "src").glob("*.js") for name in IMPORT.findall(f.read_text())}
-    tap.ok({n for n in imports if not n.startswith("./")} == {"node:crypto"},
-           "imports nothing of Node but its WebCrypto", imports)
+    tap.ok(reached("index.js") == {"node:crypto"}, "imports nothing of Node but its WebCrypto", reached("index.js"))
+    own = {f"./src/{name}" for name in ("index.js", "node.js")}
+    tap.ok(set(package["exports"].values()) == own and reached("node.js") == {"node:crypto", "node:https", "node:tls"},
+           "what needs Node's network has an entry of its own", (package["exports"], reached("node.js")))
     tap.done()
 
 

@@ -166,12 +166,48 @@ static void misused_elsewhere(void **state)
     assert_int_equal(cloister_verify_keyset(&good, none, document, NULL, NULL),
                      CLOISTER_VERIFY_MALFORMED);
     assert_int_equal(cloister_verify_status(&good, document, &status, NULL), CLOISTER_VERIFY_USAGE);
+    assert_int_equal(cloister_verify_tls(NULL, document, root, NULL, NULL), CLOISTER_VERIFY_USAGE);
     trust.pcr16 = NULL;
     assert_int_equal(cloister_verify_keyset(&trust, none, document, NULL, NULL),
                      CLOISTER_VERIFY_USAGE);
     trust.flags = CLOISTER_VERIFY_ANY_CONFIGURATION;
     assert_int_equal(cloister_verify_keyset(&trust, none, document, NULL, NULL),
                      CLOISTER_VERIFY_MALFORMED);
+}
+
+// What the caller of a TLS connection has to bring along. The document is one of another kind.
+static void misused_connections(void **state)
+{
+    static const uint8_t nonce[16] = { 1 }, spki[32] = { 2 };
+    static const struct {
+        const char *name;
+        const uint8_t *spki;
+        size_t nonce, size;
+        uint64_t at_ms;
+        int code;
+        const char *what;
+    } cases[] = {
+        { "no key", NULL, 16, 0, 1, CLOISTER_VERIFY_USAGE, "spki_sha256" },
+        { "no nonce", spki, 0, 0, 1, CLOISTER_VERIFY_USAGE, "nonce" },
+        { "a short nonce", spki, 15, 0, 1, CLOISTER_VERIFY_USAGE, "nonce" },
+        { "no time", spki, 16, 0, 0, CLOISTER_VERIFY_USAGE, "at_ms" },
+        { "another size of out", spki, 16, 1, 1, CLOISTER_VERIFY_USAGE, "struct_size" },
+        { "a time long ago", spki, 16, 0, 1, CLOISTER_VERIFY_EXPIRED, NULL },
+    };
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct cloister_verify_status out = { .struct_size = sizeof(out) + cases[i].size };
+        struct cloister_verify_trust trust = good;
+        struct cloister_verify_error error;
+
+        trust.at_ms = cases[i].at_ms;
+        trust.nonce =
+            (struct cloister_verify_bytes) { cases[i].nonce ? nonce : NULL, cases[i].nonce };
+        if (cloister_verify_tls(&trust, document, cases[i].spki, &out, &error) != cases[i].code ||
+            (cases[i].what && !strstr(error.message, cases[i].what)))
+            fail_msg("%s: %d %s", cases[i].name, error.code, error.message);
+    }
 }
 
 // Nothing of a document that did not verify is left to be believed.
@@ -262,7 +298,7 @@ int main(void)
         cmocka_unit_test(accepted),    cmocka_unit_test(misused),
         cmocka_unit_test(refused),     cmocka_unit_test(misused_elsewhere),
         cmocka_unit_test(host_errors), cmocka_unit_test(threads),
-        cmocka_unit_test(measure),
+        cmocka_unit_test(measure),     cmocka_unit_test(misused_connections),
     };
 
     return cmocka_run_group_tests(tests, set_up, NULL);

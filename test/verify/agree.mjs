@@ -8,12 +8,12 @@ import fs from 'node:fs';
 import path from 'node:path';
 import readline from 'node:readline';
 import * as verify from '../../packages/verify-js/src/index.js';
-import { emulatorCases, genuineCases, Maker, ownCases } from './cases.mjs';
+import { connection, emulatorCases, genuineCases, Maker, ownCases } from './cases.mjs';
 import { cMap, sha256, signPayload } from './pki.mjs';
 
 const CODES = ['ok', 'usage', 'malformed', 'unsupported', 'untrusted', 'expired', 'internal'];
 const FLAGS = { allowDebug: 1, anyImage: 2, anyConfiguration: 4 };
-const KINDS = [null, 'account', 'keyset', 'status', 'unconfigured', 'import'];
+const KINDS = [null, 'account', 'keyset', 'status', 'unconfigured', 'import', 'tls'];
 const SHOWN = 20;
 
 const [judgePath, emitted, rootFile, vectors, seconds, seed] = process.argv.slice(2);
@@ -31,10 +31,10 @@ class Judge {
     });
   }
 
-  ask({ kind, document, record, trust }) {
+  ask({ kind, document, record, spki, trust }) {
     const flags = Object.keys(FLAGS).reduce((all, name) => all | (trust[name] ? FLAGS[name] : 0), 0);
     const values = {
-      document, record, root: trust.root, pcr0: trust.pcr0 && Buffer.concat(trust.pcr0), pcr16: trust.pcr16,
+      document, record, spki, root: trust.root, pcr0: trust.pcr0 && Buffer.concat(trust.pcr0), pcr16: trust.pcr16,
       configuration: trust.configuration, nonce: trust.nonce,
     };
     const words = Object.entries(values).filter(([, v]) => v?.length).map(([key, v]) => `${key}=${hexOf(v)}`);
@@ -70,12 +70,14 @@ const SAY = {
     `anchor=${ANCHORS.indexOf(s.anchor)} anchored=${Number(s.anchored)} timestamp=${s.attestation.timestamp}`,
     `boot=${s.boot} audit_head=${hexOf(s.auditHead)} manifest_digest=${hexOf(s.manifestDigest)}`],
 };
+SAY.tls = SAY.status;
 
 const ASK = {
   document: ({ document, trust }) => verify.verifyDocument(document, trust),
   account: ({ document, record, trust }) => verify.verifyAccount({ document, record }, trust),
   keyset: ({ document, record, trust }) => verify.verifyKeyset({ document, record }, trust),
   status: ({ document, trust }) => verify.verifyStatus(document, trust),
+  tls: ({ document, spki, trust }) => verify.verifyTls({ document, spkiSha256: spki }, trust),
 };
 
 async function askJs(one) {
@@ -190,6 +192,7 @@ function sources(maker, genuine, emulated) {
         : { ...base, document: twice(random, base.document) };
     }],
     ['payload signed again', (random) => own(signPayload(twice(random, payload), key))],
+    ['connection signed again', (random) => connection(maker, (body) => twice(random, body))],
     ['certificate signed again', (random) => {
       const which = 1 + random(4);
       const chain = maker.pki.chain((i, spec) => (i === which ? { change: (tbs) => around(spec.subject, () => twice(random, tbs)) } : {}));

@@ -443,13 +443,15 @@ function records(m) {
   ];
 }
 
+const statusBody = (change) => Buffer.concat(Object.values({
+  tag: Buffer.from('cloister-status-2\0'), key: Buffer.alloc(0), phase: hex('04'), boot: id(4),
+  sequence: hex('ffffffffffffffff'), head: Buffer.alloc(32, 6), serial: hex('0000000000000008'),
+  digest: Buffer.alloc(32, 7), seals: hex('00000009'), anchor: hex('00'), anchored: hex('00'),
+  after: Buffer.alloc(0), ...change,
+}));
+
 function statuses(m) {
-  const body = (change) => Buffer.concat(Object.values({
-    tag: Buffer.from('cloister-status-2\0'), phase: hex('04'), boot: id(4), sequence: hex('ffffffffffffffff'),
-    head: Buffer.alloc(32, 6), serial: hex('0000000000000008'),
-    digest: Buffer.alloc(32, 7), seals: hex('00000009'), anchor: hex('00'), anchored: hex('00'),
-    after: Buffer.alloc(0), ...change,
-  }));
+  const body = statusBody;
   const one = (label, expect, change, trust = {}) => [`status: ${label}`, expect,
     m.document({ fields: { user_data: cBytes(body(change)) } }), { at: m.at, ...trust }, 'status'];
   const unconfigured = { tag: Buffer.from('cloister-unconfigured-2\0'), phase: hex('01') };
@@ -482,11 +484,77 @@ function statuses(m) {
   ];
 }
 
+const KEY = Buffer.alloc(32, 0x5c);
+const tlsBody = (change) => statusBody({ tag: Buffer.from('cloister-tls-1\0'), key: KEY, ...change });
+
+/** A document of a TLS connection, its user_data changed before it is signed. */
+export function connection(m, change) {
+  const fields = { user_data: cBytes(change(tlsBody())), nonce: cBytes(NONCE) };
+  return { kind: 'tls', document: m.document({ fields }), spki: KEY, trust: { ...m.trust, at: m.at, nonce: NONCE } };
+}
+
+// What a document of a TLS connection can be, and whose.
+function connections(m) {
+  const key = KEY;
+  const one = (label, expect, change, trust = {}, { spki = key, document = {} } = {}) => [`tls: ${label}`, expect,
+    m.document({ fields: { user_data: cBytes(tlsBody(change)), nonce: cBytes(NONCE), ...document } }),
+    { at: m.at, nonce: NONCE, ...trust }, 'tls', undefined, spki];
+  const bit = (where) => {
+    const changed = Buffer.from(key);
+    changed[where] ^= 1;
+    return changed;
+  };
+
+  return [
+    one('READY', 'ok', {}),
+    one('CONFIGURED', 'ok', { phase: hex('02') }),
+    one('SEALED', 'ok', { phase: hex('08') }),
+    ...['00', '01', '03', 'ff'].map((phase) => one(`phase ${phase}`, 'untrusted', { phase: hex(phase) })),
+    one('file, anchored', 'ok', { anchor: hex('01'), anchored: hex('01') }),
+    one('anchor 3', 'unsupported', { anchor: hex('03') }),
+    one('anchored 2', 'malformed', { anchored: hex('02') }),
+    one('another connection\'s key', 'untrusted', {}, {}, { spki: Buffer.alloc(32, 0x5d) }),
+    ...[0, 15, 31].map((where) => one(`another connection's key by a bit of byte ${where}`, 'untrusted', {}, {}, { spki: bit(where) })),
+    one('a key of zeros, as asked for', 'ok', { key: Buffer.alloc(32) }, {}, { spki: Buffer.alloc(32) }),
+    one('no key of the connection', 'usage', {}, {}, { spki: Buffer.alloc(0) }),
+    one('the key left out', 'malformed', { key: Buffer.alloc(0) }),
+    one('a key of 31 bytes', 'malformed', { key: key.subarray(1) }),
+    one('a key of 33 bytes', 'malformed', { key: Buffer.concat([key, hex('5c')]) }),
+    one('nothing after the tag', 'malformed', Object.fromEntries(['key', 'phase', 'boot', 'sequence', 'head', 'serial',
+      'digest', 'seals', 'anchor', 'anchored'].map((name) => [name, Buffer.alloc(0)]))),
+    one('a byte more', 'malformed', { after: hex('00') }),
+    one('a byte less', 'malformed', { anchored: Buffer.alloc(0) }),
+    one('a status under its own tag', 'untrusted', { tag: Buffer.from('cloister-status-2\0'), key: Buffer.alloc(0) }),
+    one('a status with a key', 'untrusted', { tag: Buffer.from('cloister-status-2\0') }),
+    one('the tag of another version', 'untrusted', { tag: Buffer.from('cloister-tls-2\0') }),
+    one('a tag without its zero', 'untrusted', { tag: Buffer.from('cloister-tls-1') }),
+    one('no user_data', 'untrusted', {}, {}, { document: { user_data: NULL } }),
+    one('a public key in the document', 'untrusted', {}, {}, { document: { public_key: cBytes(Buffer.from('key')) } }),
+    one('no nonce asked for', 'usage', {}, { nonce: undefined }),
+    one('a nonce of 15 bytes', 'usage', {}, { nonce: Buffer.alloc(15, 1) }),
+    one('a nonce of 16 bytes', 'ok', {}, { nonce: Buffer.alloc(16, 1) }, { document: { nonce: cBytes(Buffer.alloc(16, 1)) } }),
+    one('another nonce', 'untrusted', {}, { nonce: Buffer.from('a nonce of the Test') }),
+    one('no nonce in it', 'untrusted', {}, {}, { document: { nonce: NULL } }),
+    one('five minutes old', 'ok', {}, { at: m.at + 300000 }),
+    one('a millisecond older', 'expired', {}, { at: m.at + 300001 }),
+    one('a millisecond too far ahead', 'expired', {}, { at: m.at - 300001 }),
+    one('another image', 'untrusted', {}, { pcr0: [PCR16] }),
+    one('another configuration', 'untrusted', {}, { pcr16: PCR0 }),
+    one('another root', 'untrusted', {}, { root: Buffer.alloc(32, 1) }),
+    one('nothing said of the configuration', 'usage', {}, { pcr16: undefined }),
+    one('any configuration', 'ok', {}, { pcr16: undefined, anyConfiguration: true }),
+    one('any image', 'usage', {}, { pcr0: [], anyImage: true }),
+    [...one('asked for as a status', 'untrusted', {}).slice(0, 4), 'status'],
+    [...one('asked for as a document', 'ok', {}).slice(0, 4), 'document'],
+  ];
+}
+
 /** Cases of the test's own PKI. */
 export function ownCases(m) {
-  return [...cose(m), ...payload(m), ...leafSpec(m), ...authorities(m), ...pins(m), ...records(m), ...statuses(m)]
-    .map(([name, expect, document, trust = {}, kind = 'document', record]) => (
-      { name, expect, kind, document, record, trust: { ...m.trust, ...trust } }));
+  return [...cose(m), ...payload(m), ...leafSpec(m), ...authorities(m), ...pins(m), ...records(m), ...statuses(m),
+    ...connections(m)]
+    .map(([name, expect, document, trust = {}, kind = 'document', record = undefined, spki = undefined]) => (
+      { name, expect, kind, document, record, spki, trust: { ...m.trust, ...trust } }));
 }
 
 // -- what the emulated enclave attests -------------------------------------------------------------
@@ -507,6 +575,10 @@ export function emulatorCases(folder, root) {
   const account = read('account.record');
   const keyset = read('keyset.record');
   const now = { at: Date.now() };
+  const key = Buffer.concat([hex('5c'), Buffer.alloc(31)]);
+  const tls = (name, expect, file, more = {}, spki = key) => ({
+    ...one(name, expect, 'tls', file, { ...now, nonce: Buffer.from('a nonce of more than 16 bytes'), ...more }), spki,
+  });
 
   return [
     one('plain document', 'ok', 'document', 'plain.document'),
@@ -541,6 +613,13 @@ export function emulatorCases(folder, root) {
     one('status, a receipt', 'untrusted', 'status', 'account.receipt', now),
     one('status, an import offer', 'untrusted', 'status', 'import.document', now),
     one('status, plain document', 'untrusted', 'status', 'plain.document', now),
+    one('status, of a TLS connection', 'untrusted', 'status', 'tls.document', now),
+    tls('a connection', 'ok', 'tls.document'),
+    tls('another connection', 'untrusted', 'tls.document', {}, Buffer.alloc(32, 0x5c)),
+    tls('a connection, a day later', 'expired', 'tls.document', { at: now.at + 24 * HOUR }),
+    tls('a connection, another nonce', 'untrusted', 'tls.document', { nonce: Buffer.alloc(32) }),
+    tls('a connection, another configuration', 'untrusted', 'tls.document', { configuration: flipped(configuration, 9) }),
+    tls('a connection, a status', 'untrusted', 'ready.status'),
   ];
 }
 

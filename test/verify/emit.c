@@ -139,6 +139,19 @@ static void make_status(const char *name, enum receipt_phase phase)
     attest(name, &(struct documents_fields) { wr_done(&wr), BYTES_LIT("nonce"), BYTES_NONE });
 }
 
+static void make_tls(void)
+{
+    static const uint8_t spki[32] = { 0x5c };
+    struct receipt_status status = { .phase = PHASE_READY, .boot = { { 4, 5 } }, .sequence = 7 };
+    uint8_t memory[512];
+    struct wr wr = WR_OF(memory);
+
+    receipt_write_tls(&wr, spki, &status);
+    attest("tls.document",
+           &(struct documents_fields) { wr_done(&wr), BYTES_LIT("a nonce of more than 16 bytes"),
+                                        BYTES_NONE });
+}
+
 int main(int argc, char **argv)
 {
     static const uint8_t seed[32] = { 1 };
@@ -164,6 +177,7 @@ int main(int argc, char **argv)
     make_status("configured.status", PHASE_CONFIGURED);
     make_status("sealed.status", PHASE_SEALED);
     make_status("unconfigured.status", PHASE_UNCONFIGURED);
+    make_tls();
     nsmdev_free(&dev);
     return 0;
 }

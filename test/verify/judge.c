@@ -16,6 +16,7 @@
 struct request {
     struct cloister_verify_trust trust;
     struct cloister_verify_bytes document, record;
+    const uint8_t *spki; // 32 bytes, or NULL
 };
 
 // In place: the digits become the bytes.
@@ -72,6 +73,8 @@ static bool set(struct request *request, const char *key, char *value)
         request->document = unhex(value);
     else if (strcmp(key, "record") == 0)
         request->record = unhex(value);
+    else if (strcmp(key, "spki") == 0)
+        request->spki = unhex(value).data;
     else if (strcmp(key, "root") == 0)
         set_root(trust, unhex(value));
     else if (strcmp(key, "pcr0") == 0)
@@ -139,20 +142,34 @@ static int keyset(const struct request *r, struct cloister_verify_error *error)
     return 0;
 }
 
+static int say_status(const struct cloister_verify_status *out)
+{
+    printf("0 phase=%u sequence=%llu serial=%llu seals=%u anchor=%u anchored=%u timestamp=%llu",
+           out->phase, (unsigned long long)out->audit_sequence,
+           (unsigned long long)out->manifest_serial, out->seals, out->anchor, out->anchored,
+           (unsigned long long)out->timestamp_ms);
+    put_hex("boot", out->boot, sizeof(out->boot));
+    put_hex("audit_head", out->audit_head, sizeof(out->audit_head));
+    put_hex("manifest_digest", out->manifest_digest, sizeof(out->manifest_digest));
+    return 0;
+}
+
 static int status(const struct request *r, struct cloister_verify_error *error)
 {
     struct cloister_verify_status out = { .struct_size = sizeof(out) };
 
     if (cloister_verify_status(&r->trust, r->document, &out, error) != CLOISTER_VERIFY_OK)
         return error->code;
-    printf("0 phase=%u sequence=%llu serial=%llu seals=%u anchor=%u anchored=%u timestamp=%llu",
-           out.phase, (unsigned long long)out.audit_sequence,
-           (unsigned long long)out.manifest_serial, out.seals, out.anchor, out.anchored,
-           (unsigned long long)out.timestamp_ms);
-    put_hex("boot", out.boot, sizeof(out.boot));
-    put_hex("audit_head", out.audit_head, sizeof(out.audit_head));
-    put_hex("manifest_digest", out.manifest_digest, sizeof(out.manifest_digest));
-    return 0;
+    return say_status(&out);
+}
+
+static int tls(const struct request *r, struct cloister_verify_error *error)
+{
+    struct cloister_verify_status out = { .struct_size = sizeof(out) };
+
+    if (cloister_verify_tls(&r->trust, r->document, r->spki, &out, error) != CLOISTER_VERIFY_OK)
+        return error->code;
+    return say_status(&out);
 }
 
 static int judge(const char *kind, const struct request *r, struct cloister_verify_error *error)
@@ -165,6 +182,8 @@ static int judge(const char *kind, const struct request *r, struct cloister_veri
         return keyset(r, error);
     if (strcmp(kind, "status") == 0)
         return status(r, error);
+    if (strcmp(kind, "tls") == 0)
+        return tls(r, error);
     fprintf(stderr, "judge: no such kind: %s\n", kind);
     exit(2);
 }

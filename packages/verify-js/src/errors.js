@@ -6,9 +6,10 @@
  * - `unsupported`: well formed, but of a version or kind that this package does not know;
  * - `untrusted`: does not verify, or is not what was pinned;
  * - `expired`: not valid at the time in question;
- * - `usage`: the caller's own arguments are wrong or pin nothing.
+ * - `usage`: the caller's own arguments are wrong or pin nothing;
+ * - `unreachable`: no answer, or not in time (only where something is asked over a network).
  *
- * @typedef {'malformed'|'unsupported'|'untrusted'|'expired'|'usage'} VerifyCode
+ * @typedef {'malformed'|'unsupported'|'untrusted'|'expired'|'usage'|'unreachable'} VerifyCode
  */
 
 /** The only error that bad input causes. */

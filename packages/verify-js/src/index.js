@@ -5,6 +5,6 @@
 export { AWS_NITRO_ROOT, measureConfiguration, parseDocument, pcrsAsHex, verifyDocument } from './document.js';
 export { VerifyError } from './errors.js';
 export { addressOf, keccak256 } from './ethereum.js';
-export { verifyAccount, verifyKeyset, verifyStatus } from './receipts.js';
+export { verifyAccount, verifyKeyset, verifyStatus, verifyTls } from './receipts.js';
 export { parseKeyset, parseRecord } from './records.js';
 export { kindOf } from './tags.js';

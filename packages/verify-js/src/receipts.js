@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // What a Cloister enclave attests (PROTOCOL.md section 7): receipts for accounts and keysets, judged at
-// their own time, and status documents, judged now. The parent carries all of them and is not believed:
+// their own time, and status documents, judged now, also those that name the key of a TLS connection. The parent carries all of them and is not believed:
 // every value comes from a document that verified, or from a record that such a document names by hash.
-import { concat, equal, Reader, toHex, utf8 } from './bytes.js';
+import { concat, equal, fromHex, pinned, Reader, toHex, utf8 } from './bytes.js';
 import { timeOf, verifyDocument } from './document.js';
 import { ensure } from './errors.js';
 import { addressOf } from './ethereum.js';
@@ -11,6 +11,8 @@ import { bodyOf, kindOf, TAG, tagHash } from './tags.js';
 
 /** Status documents are live: within five minutes of the time in question. */
 const FRESH_MS = 300000;
+/** Bytes of a nonce that nobody has in store. */
+const NONCE_LEAST = 16;
 const PHASES = { 1: 'UNCONFIGURED', 2: 'CONFIGURED', 4: 'READY', 8: 'SEALED' };
 const ANCHORS = ['none', 'file', 'dynamodb'];
 
@@ -95,15 +97,12 @@ export async function verifyKeyset({ record, document }, trust) {
  */
 
 /**
- * @param {Uint8Array|null} userData
+ * The fields of a status, to the end.
+ * @param {Reader} reader
+ * @param {boolean} unconfigured what the tag says
  * @returns {Omit<Status, 'attestation'>}
  */
-function readStatus(userData) {
-  const kind = kindOf(userData);
-
-  ensure(userData && (kind === 'status' || kind === 'unconfigured'), 'untrusted', 'user_data',
-    'expected a status document');
-  const reader = new Reader(bodyOf(userData, kind), 'user_data');
+function readStatus(reader, unconfigured) {
   const phase = PHASES[reader.uint(1, 'phase')];
   const status = {
     phase,
@@ -119,10 +118,29 @@ function readStatus(userData) {
 
   ensure(anchored <= 1, 'malformed', 'user_data.anchored', 'expected 0 or 1');
   reader.end();
-  ensure(phase && (phase === 'UNCONFIGURED') === (kind === 'unconfigured'), 'untrusted',
+  ensure(phase && (phase === 'UNCONFIGURED') === unconfigured, 'untrusted',
     'user_data.phase', 'does not fit its tag');
   ensure(status.anchor, 'unsupported', 'user_data.anchor', 'expected 0 to 2');
   return { ...status, anchored: anchored === 1 };
+}
+
+/**
+ * A Cloister document of now, under one of these tags.
+ * @param {Uint8Array|string} document
+ * @param {Trust} trust
+ * @param {(keyof typeof TAG)[]} kinds
+ * @param {string} what a document of these kinds is called
+ */
+async function verifyLive(document, trust, kinds, what) {
+  const at = timeOf(trust) ?? Date.now();
+  const attestation = await verifyCloister(document, { ...trust, at });
+  const kind = kindOf(attestation.userData);
+
+  ensure(Math.abs(attestation.timestamp - at) <= FRESH_MS, 'expired', 'timestamp',
+    'expected a document of the last five minutes');
+  ensure(attestation.userData && kind && kinds.includes(kind), 'untrusted', 'user_data',
+    `expected ${what}`);
+  return { attestation, kind, reader: new Reader(bodyOf(attestation.userData, kind), 'user_data') };
 }
 
 /**
@@ -132,10 +150,36 @@ function readStatus(userData) {
  * @returns {Promise<Status>}
  */
 export async function verifyStatus(document, trust) {
-  const at = timeOf(trust) ?? Date.now();
-  const attestation = await verifyCloister(document, { ...trust, at });
+  const { attestation, kind, reader } = await verifyLive(document, trust, ['status', 'unconfigured'],
+    'a status document');
 
-  ensure(Math.abs(attestation.timestamp - at) <= FRESH_MS, 'expired', 'timestamp',
-    'expected a document of the last five minutes');
-  return { ...readStatus(attestation.userData), attestation };
+  return { ...readStatus(reader, kind === 'unconfigured'), attestation };
+}
+
+/**
+ * Verifies the document that an enclave gives out over a TLS connection (`GET /attestation?nonce=...`):
+ * the connection ends inside, since the key that it has proved was generated in an enclave of the
+ * deployment, never left one in clear, and is in use in this one. What the connection's certificate
+ * says, its names and its chain, is not judged: this takes their place.
+ *
+ * A browser does not show its pages the key of their connection; `verifyEndpoint` of
+ * `@cloister/verify/node` does all of it in Node.
+ *
+ * @param {{document: Uint8Array|string, spkiSha256: Uint8Array|string}} connection the document, and
+ *   SHA-256 of the SubjectPublicKeyInfo (DER) of the very connection over which it came
+ * @param {Trust} trust `at` defaults to now; `nonce` must be there, of at least 16 bytes
+ * @returns {Promise<Status & {spkiSha256: string}>}
+ */
+export async function verifyTls({ document, spkiSha256 }, trust) {
+  const wanted = pinned(spkiSha256, 32, 'spkiSha256');
+  const { nonce = '' } = trust;
+
+  ensure((typeof nonce === 'string' ? fromHex(nonce, 'nonce') : nonce).length >= NONCE_LEAST, 'usage',
+    'nonce', 'expected at least 16 bytes that you chose');
+  const { attestation, reader } = await verifyLive(document, trust, ['tls'], 'the document of a TLS key');
+  const found = reader.take(32, 'key');
+  const status = readStatus(reader, false);
+
+  ensure(equal(found, wanted), 'untrusted', 'user_data.key', 'is not the key of this connection');
+  return { ...status, spkiSha256: toHex(found), attestation };
 }

@@ -9,6 +9,7 @@ export const TAG = {
   status: 'cloister-status-2',
   unconfigured: 'cloister-unconfigured-2',
   import: 'cloister-import-1',
+  tls: 'cloister-tls-1',
 };
 
 /** @param {number} n */

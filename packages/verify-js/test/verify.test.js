@@ -15,6 +15,7 @@ const ask = {
   account: ({ document, record, trust }) => verify.verifyAccount({ document, record }, trust),
   keyset: ({ document, record, trust }) => verify.verifyKeyset({ document, record }, trust),
   status: ({ document, trust }) => verify.verifyStatus(document, trust),
+  tls: ({ document, spki, trust }) => verify.verifyTls({ document, spkiSha256: spki }, trust),
 };
 
 async function verdict(one) {
