@@ -129,19 +129,21 @@ static void mounts_make(void)
     mount_at("tmpfs", "/sys/fs/cgroup", GUARDED, "mode=0755");
 }
 
-// One hierarchy of version 1 for each controller: "name hierarchy groups enabled", after a head.
+// One hierarchy of version 1 for each controller: name, hierarchy, groups, enabled, after a head.
 static void cgroups_mount(void)
 {
     FILE *file = fopen("/proc/cgroups", "re");
-    char line[128], name[32], path[64];
-    int enabled;
+    char line[128], path[64];
 
     need(file != NULL, "/proc/cgroups");
     while (fgets(line, sizeof(line), file)) {
-        if (sscanf(line, "%31[^#\t]\t%*d\t%*d\t%d", name, &enabled) != 2 || !enabled)
+        const char *enabled = strrchr(line, '\t');
+
+        line[strcspn(line, "\t")] = 0;
+        if (line[0] == '#' || !enabled || enabled[1] != '1')
             continue;
-        (void)snprintf(path, sizeof(path), "/sys/fs/cgroup/%s", name);
-        need(mkdir(path, 0755) == 0 && mount(name, path, "cgroup", GUARDED, name) == 0, path);
+        (void)snprintf(path, sizeof(path), "/sys/fs/cgroup/%.31s", line);
+        need(mkdir(path, 0755) == 0 && mount(line, path, "cgroup", GUARDED, line) == 0, path);
     }
     (void)fclose(file);
 }
