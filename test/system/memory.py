@@ -2,7 +2,8 @@
 # SPDX-License-Identifier: Apache-2.0
 """Promise 1: keys are nowhere but in the vault's arena.
 
-Stops vault and front at every system call of one create, sign and restart run, and keeps every page
+Stops vault and front at every system call of one create, sign and restart run, with handshakes of
+clients under a TLS key of the vault's before and after, and keeps every page
 of writable memory outside the arena that it has not seen yet (inside the arena for a sanity check).
 Afterwards it unseals the keys with the emulator's CMK and looks for them in all pages of all stops:
 as they are, as little-endian limbs, as hex, as base64, and as the AES round keys that libcrypto
@@ -16,18 +17,20 @@ import contextlib
 import ctypes
 import hashlib
 import hmac
+import json
 import math
 import os
 import re
 import signal
 import socket
+import ssl
 import struct
 import sys
 import threading
 
 sys.path.insert(0, os.path.dirname(__file__))
-from cloistertest import (PATIENCE_S, Platform, Reader, Relay, Tap, hkdf, tx, unb64,  # noqa: E402
-                         unseal_account, unseal_keyset, wait_for)
+from cloistertest import (CHAIN, CLI, PATIENCE_S, Platform, Reader, Relay, Tap, hkdf, run, tx,  # noqa: E402
+                         unb64, unseal_account, unseal_keyset, wait_for)
 
 PTRACE_SYSCALL, PTRACE_DETACH, PTRACE_SEIZE, PTRACE_INTERRUPT = 24, 17, 0x4206, 0x4207
 OPTIONS = 1 | 8  # TRACESYSGOOD, TRACECLONE
@@ -169,9 +172,47 @@ class Wiretap(Relay):
             sink.shutdown(socket.SHUT_WR)
 
 
+class TlsPlatform(Platform):
+    """A keyset for accounts, and one for TLS keys."""
+
+    def build_config(self, deployment, name, arn=None, chain=CHAIN):
+        keysets = [{"name": n, "purpose": purpose, "threshold": 1, "keys": [arn or self.arn]}
+                   for n, purpose in (("main", "accounts"), ("tls", "tls"))]
+        source = self.dir / f"{name}.json"
+        source.write_text(json.dumps({
+            "version": 1, "deployment": deployment, "mode": "parent-trusted",
+            "slashing": "parent-trusted", "administrators": {"threshold": 0, "keys": []},
+            "keysets": keysets, "networks": [{"name": "dev", "chain_id": chain}],
+            "anchor": {"kind": "none"}}))
+        run(CLI, "config", "build", source, "-o", self.dir / f"{name}.bin")
+        return self.dir / f"{name}.bin"
+
+
+def handshake(platform, version):
+    """One request over a new connection of the data plane, whose certificate is self-signed."""
+    context = ssl.create_default_context()
+    context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+    context.minimum_version = context.maximum_version = version
+    with socket.socket(socket.AF_UNIX) as plain:
+        plain.settimeout(PATIENCE_S)
+        plain.connect(str(platform.emu_dir / "link" / "9000"))
+        with context.wrap_socket(plain, server_hostname="signer.test") as connection:
+            connection.sendall(b"GET /upcheck HTTP/1.1\r\nHost: signer.test\r\n"
+                               b"Connection: close\r\n\r\n")
+            return connection.recv(4096)
+
+
+def serve_tls(platform, control, keyset, record):
+    """Opens keyset and key; how many of two handshakes, of either version, were answered."""
+    control.call("keyset.open", record_b64=keyset)
+    control.call("tls.open", record_b64=record, names=["signer.test"])
+    versions = (ssl.TLSVersion.TLSv1_2, ssl.TLSVersion.TLSv1_3)
+    return [b"200 OK" in handshake(platform, version) for version in versions]
+
+
 def main():
     tap = Tap()
-    platform = Platform()
+    platform = TlsPlatform()
     vault, front = Memory("vault"), Memory("front")
     try:
         platform.start()
@@ -182,6 +223,10 @@ def main():
         created = control.call("account.create", keyset=control.call("status")["keysets"][0]["id"],
                                unrestricted=True)
         record = created["record_b64"]
+        tls_keyset = control.call("keyset.create", name="tls")
+        control.call("keyset.open", record_b64=tls_keyset["record_b64"])
+        tls_record = control.call("tls.create", keyset=tls_keyset["keyset"])["record_b64"]
+        served = serve_tls(platform, control, tls_keyset["record_b64"], tls_record)
         control.call("account.open", record_b64=record)
         first = control.call("sign_transaction", account=created["account"], tx=tx())
         offer = control.call("import.begin", keyset=control.call("status")["keysets"][0]["id"],
@@ -194,9 +239,14 @@ def main():
         tracer, _ = traced(platform, vault, front)
         platform.ready(control, keyset)
         again = control.call("sign_transaction", record_b64=record, tx=tx())
+        served += serve_tls(platform, control, tls_keyset["record_b64"], tls_record)
         tracer.finish()
         tap.ok(first["raw_tx"] == again["raw_tx"], "the account signs the same after a restart")
+        tap.ok(served == 4 * [True], "four handshakes under the TLS key", served)
+        tap.ok(vault.stops > 100 and front.stops > 100, "both were stopped at their system calls",
+               f"{vault.stops} {front.stops}")
         examine(tap, platform, keyset, record, (vault, front))
+        examine(tap, platform, tls_keyset["record_b64"], tls_record, (vault, front), "TLS ")
         examine_recipient(tap, recipient_primes(public, arena), (vault, front))
         examine_import(tap, import_scalar(offer["public_key"], arena), (vault, front))
         examine_tls(tap, platform.relay.heard, (vault, front))
@@ -205,17 +255,16 @@ def main():
     tap.done()
 
 
-def examine(tap, platform, keyset, record, memories):
+def examine(tap, platform, keyset, record, memories, kind=""):
     data_key, keyset_key = unseal_keyset(platform, unb64(keyset))
     account_key, _ = unseal_account(keyset_key, unb64(record))
     vault, front = memories
     print(f"# stops: vault {vault.stops}, front {front.stops}; distinct pages outside the arena: "
           f"vault {len(vault.outside)}, front {len(front.outside)}; inside: {len(vault.arena)}")
-    tap.ok(vault.stops > 100 and front.stops > 100, "both were stopped at their system calls",
-           f"{vault.stops} {front.stops}")
-    secrets = (("account key", account_key, True), ("keyset key", keyset_key, True),
-               ("key of the record", record_key(keyset_key, unb64(record)), False),
-               ("data key", data_key, False))
+    secrets = ((kind + ("key" if kind else "account key"), account_key, True),
+               (kind + "keyset key", keyset_key, True),
+               (kind + "key of the record", record_key(keyset_key, unb64(record)), False),
+               (kind + "data key", data_key, False))
     for name, secret, lasting in secrets:
         forms = forms_of(secret)
         if lasting:
