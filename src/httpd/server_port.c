@@ -14,6 +14,7 @@
 #include <unistd.h>
 
 #define REQUEST_MS      10000
+#define IDLE_MS         100000
 #define ACCEPT_PAUSE_MS 200
 #define REFRESH_MS      (10 * 60 * 1000) // for keys of tickets
 #define HELD_BYTES      (64U << 20)      // what all peers have sent and not taken
@@ -66,13 +67,13 @@ struct err server_port_new(struct server_port **out, int listen_fd,
                                              .tls = options->tls,
                                              .has_source = options->has_source,
                                              .request_max = options->request_max,
-                                             .request_ms = options->request_ms ? options->request_ms
-                                                                               : REQUEST_MS,
                                              .server = port,
                                              .dispatch = server_port_dispatch,
                                              .gone = server_port_gone,
                                              .shed = server_port_shed,
                                              .bytes_left = HELD_BYTES };
+    port->host.request_ms = options->request_ms ? options->request_ms : REQUEST_MS;
+    port->host.idle_ms = options->idle_ms ? options->idle_ms : IDLE_MS;
     err = server_port_set_up(port);
     if (err.code)
         server_port_free(out);
