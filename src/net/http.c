@@ -322,18 +322,18 @@ struct bytes http_field_get(const struct http_head *head, const char *name)
 // ignored; nobody who talks to us sends them). *line_len is 0 while it is incomplete.
 static struct err http_chunk_size(size_t *size, size_t *line_len, struct bytes in)
 {
-    size_t i = 0;
+    size_t i = 0, value = 0;
 
-    *size = 0;
-    *line_len = 0;
+    *size = *line_len = 0;
     for (; i < in.n && i < CHUNK_LINE_MAX - 2 && hex_digit(in.p[i]) >= 0; i++)
-        *size = *size << 4 | (size_t)hex_digit(in.p[i]);
+        value = value << 4 | (size_t)hex_digit(in.p[i]);
     if (i == in.n)
         return OK;
     ENSURE(i > 0 && in.p[i] == '\r', ERR_MALFORMED, "HTTP: expected a chunk size and CR LF");
     if (i + 1 == in.n)
         return OK;
     ENSURE(in.p[i + 1] == '\n', ERR_MALFORMED, "HTTP: expected a chunk size and CR LF");
+    *size = value;
     *line_len = i + 2;
     return OK;
 }
