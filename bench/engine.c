@@ -2,11 +2,12 @@
 // The HTTPS engine alone (httpd/server_port.h, net/tls_server.h), with a dispatcher that answers
 // "OK" and a key whose owner is another thread:
 //
-//     bench-engine keep|full|resumed|idle CONNECTIONS COUNT [1.2]
+//     bench-engine keep|full|resumed|idle|serve CONNECTIONS COUNT [1.2]
 //
 // requests on connections that are kept; handshakes, full or resumed, each with one request;
-// connections that are idle. Prints rates, the CPU time of the loop's thread for each, and the
-// process's memory. Clients are a process of their own, over TCP on loopback.
+// connections that are idle; or no clients, for others (on the port that it prints, until it is
+// ended). Prints rates, the CPU time of the loop's thread for each, and the process's memory.
+// Clients are a process of their own, over TCP on loopback.
 #include "base/must.h"
 #include "httpd/server_port.h"
 #include "net/addr.h"
@@ -31,7 +32,7 @@
 #define REQUEST     "GET /upcheck HTTP/1.1\r\nHost: localhost\r\nAccept: */*\r\n\r\n"
 #define IDLE_WAIT_S 2
 
-enum mode { MODE_KEEP, MODE_FULL, MODE_RESUMED, MODE_IDLE };
+enum mode { MODE_KEEP, MODE_FULL, MODE_RESUMED, MODE_IDLE, MODE_SERVE };
 
 static struct bench {
     enum mode mode;
@@ -158,7 +159,7 @@ static void dispatch(void *context, struct server_conn *conn)
         bench.began_s = seconds(CLOCK_MONOTONIC);
         bench.began_cpu_s = seconds(CLOCK_THREAD_CPUTIME_ID);
     }
-    if (bench.mode != MODE_IDLE && bench.answered == bench.connections + bench.count)
+    if (bench.mode < MODE_IDLE && bench.answered == bench.connections + bench.count)
         report();
 }
 
@@ -333,12 +334,12 @@ static void look(void *context)
 
 static void parse(int argc, char **argv)
 {
-    static const char *const modes[] = { "keep", "full", "resumed", "idle" };
+    static const char *const modes[] = { "keep", "full", "resumed", "idle", "serve" };
 
     must(argc == 4 || argc == 5);
     must(strtoul(argv[2], NULL, 10) > 0);
     while (strcmp(argv[1], modes[bench.mode]) != 0)
-        must(++bench.mode <= MODE_IDLE);
+        must(++bench.mode <= MODE_SERVE);
     bench.connections = (unsigned)strtoul(argv[2], NULL, 10);
     bench.count = (unsigned)strtoul(argv[3], NULL, 10);
     bench.version = argc == 5 ? TLS1_2_VERSION : TLS1_3_VERSION;
@@ -363,14 +364,17 @@ int main(int argc, char **argv)
     options.dispatch = dispatch;
     must(!server_port_new(&bench.server, fd, &options).code);
     loop_set_wake(bench.loop, owner_collect, NULL);
-    child = fork();
-    if (child == 0)
+    (void)printf("port %u\n", bench.port);
+    (void)fflush(stdout);
+    child = bench.mode == MODE_SERVE ? 0 : fork();
+    if (child == 0 && bench.mode != MODE_SERVE)
         client_main();
-    must(child > 0 && pthread_create(&thread, NULL, owner_main, NULL) == 0);
+    must(child >= 0 && pthread_create(&thread, NULL, owner_main, NULL) == 0);
     if (bench.mode == MODE_IDLE)
         must(!loop_timer(bench.loop, &timer, deadline_in(0), look, &timer).code);
     loop_run(bench.loop);
-    (void)kill(child, SIGKILL);
-    (void)waitpid(child, NULL, 0);
+    if (child > 0)
+        (void)kill(child, SIGKILL);
+    (void)wait(NULL);
     return 0;
 }

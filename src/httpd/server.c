@@ -88,6 +88,13 @@ static void *server_loop_main(void *context)
     return NULL;
 }
 
+static bool server_submit(struct server *server, struct call *call)
+{
+    if (server->options.goes_first && server->options.goes_first(call->request.head))
+        return crew_submit_first(server->crew, &call->job);
+    return crew_submit(server->crew, &call->job);
+}
+
 static void server_dispatch(void *context, struct server_conn *conn)
 {
     struct server *server = context;
@@ -100,7 +107,7 @@ static void server_dispatch(void *context, struct server_conn *conn)
         call->request = *server_conn_request(conn);
         call->request.context = server->options.context;
     }
-    if (call && crew_submit(server->crew, &call->job))
+    if (call && server_submit(server, call))
         return;
     free(call);
     server_conn_answer_error(conn, 503, FAIL(ERR_BUSY, "too many requests at once; try again"));

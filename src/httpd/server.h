@@ -17,6 +17,8 @@ struct server_options {
     size_t request_max, response_max; // body bytes
     // In a worker; response->body has response_max bytes.
     void (*handle)(const struct server_request *request, struct server_response *response);
+    // Is this request served before those that wait? For health checks, say. NULL: none is.
+    bool (*goes_first)(const struct http_head *head);
     void *context;
 };
 

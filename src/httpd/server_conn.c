@@ -16,7 +16,6 @@
 #include <sys/epoll.h>
 #include <time.h>
 
-#define IDLE_MS     80000 // longer than clients are told, so that it is they who close
 #define WRITE_MS    30000
 #define DRAIN_MS    1000
 #define DRAIN_READS 16 // of one event
@@ -163,16 +162,28 @@ static void server_conn_wake(void *context)
     loop_rewatch(conn->watch, EPOLLIN | EPOLLOUT);
 }
 
+// Time is up. A request whose bytes have just come is read all the same, and one that is on its way
+// finds that no more is read, which its sender can tell from a request that was lost.
 static void server_conn_timeout(void *context)
 {
     struct server_conn *conn = context;
+    bool is_idle = conn->state == STATE_READ && conn->served;
+    bool is_alive = true;
 
-    if (conn->state != STATE_READ || !conn->input.work)
-        server_conn_free(&conn);
-    else
+    conn->advancing = conn->readable = true;
+    if (is_idle && !conn->input.work)
+        is_alive = server_conn_fill(conn);
+    else if (conn->state == STATE_READ && conn->input.work)
         server_conn_refuse(conn, 408, FAIL(ERR_TIMEOUT, "request: not complete in time"));
-    if (conn)
+    else
+        is_alive = false;
+    conn->advancing = false;
+    if (is_alive && is_idle)
+        server_conn_drain(conn);
+    if (is_alive)
         server_conn_advance(conn);
+    else
+        server_conn_free(&conn);
 }
 
 static bool server_conn_sink(struct server_conn *conn)
@@ -206,6 +217,8 @@ static bool server_conn_step(struct server_conn *conn)
         return server_conn_introduce(conn);
     if (conn->state == STATE_READ)
         return server_conn_fill(conn);
+    if (conn->state == STATE_HANDLE)
+        return true;
     return conn->state == STATE_WRITE ? server_conn_flush(conn) : server_conn_sink(conn);
 }
 
@@ -418,8 +431,8 @@ static void server_conn_next(struct server_conn *conn)
         conn->host->bytes_left -= conn->held;
     }
     loop_timer_set(conn->timer,
-                   (struct deadline) { conn->since_ms +
-                                       (conn->input.work ? conn->host->request_ms : IDLE_MS) });
+                   (struct deadline) { conn->since_ms + (conn->input.work ? conn->host->request_ms
+                                                                          : conn->host->idle_ms) });
 }
 
 static bool server_conn_flush(struct server_conn *conn)

@@ -3,7 +3,7 @@
 // to a dispatcher, writes its answer, and again. The dispatcher answers in the loop's thread, at
 // once or later; a slow or hostile peer holds a connection and nothing else. Everything is bounded:
 // the head (16 KiB, 64 fields), the body, the time for head and body (10 s), for taking an answer
-// (30 s) and idle (80 s, announced as 75), and what all peers of a host together have sent and not
+// (30 s) and idle (100 s, announced as 75), and what all peers of a host together have sent and not
 // taken. Who may include it: httpd, front.
 #pragma once
 
@@ -34,6 +34,7 @@ struct server_conn_host {
     bool has_source;         // TLS connections may begin with a PROXY header (net/proxy2.h)
     size_t request_max;      // body bytes
     int64_t request_ms;      // for handshake, head and body
+    int64_t idle_ms;         // longer than clients are told, so that it is they who close
     void *server;
     // A whole request is there: the dispatcher answers it once, now or later.
     void (*dispatch)(void *server, struct server_conn *conn);

@@ -6,6 +6,7 @@
 #include "base/fd.h"
 
 #include <errno.h>
+#include <malloc.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <stdlib.h>
@@ -14,9 +15,10 @@
 #include <unistd.h>
 
 #define REQUEST_MS      10000
+#define IDLE_MS         100000
 #define ACCEPT_PAUSE_MS 200
-#define REFRESH_MS      (10 * 60 * 1000) // for keys of tickets
-#define HELD_BYTES      (64U << 20)      // what all peers have sent and not taken
+#define REFRESH_MS      60000       // for keys of tickets, and memory
+#define HELD_BYTES      (64U << 20) // what all peers have sent and not taken
 
 struct server_port {
     struct server_port_options options;
@@ -66,13 +68,13 @@ struct err server_port_new(struct server_port **out, int listen_fd,
                                              .tls = options->tls,
                                              .has_source = options->has_source,
                                              .request_max = options->request_max,
-                                             .request_ms = options->request_ms ? options->request_ms
-                                                                               : REQUEST_MS,
                                              .server = port,
                                              .dispatch = server_port_dispatch,
                                              .gone = server_port_gone,
                                              .shed = server_port_shed,
                                              .bytes_left = HELD_BYTES };
+    port->host.request_ms = options->request_ms ? options->request_ms : REQUEST_MS;
+    port->host.idle_ms = options->idle_ms ? options->idle_ms : IDLE_MS;
     err = server_port_set_up(port);
     if (err.code)
         server_port_free(out);
@@ -177,6 +179,7 @@ static void server_port_refresh(void *context)
 
     if (port->host.tls)
         tls_server_refresh(port->host.tls);
+    (void)malloc_trim(0); // what many connections at once have left
     loop_timer_set(port->refresh, deadline_in(REFRESH_MS));
 }
 

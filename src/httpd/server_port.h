@@ -14,6 +14,7 @@ struct server_port_options {
     unsigned connections_max;
     size_t request_max;      // body bytes
     int64_t request_ms;      // for handshake, head and body; 0: 10 s
+    int64_t idle_ms;         // 0: 100 s
     struct tls_context *tls; // NULL: plain, or none yet
     bool needs_tls;          // without a context, a connection is closed at once
     bool has_source;         // connections may begin with a PROXY header, version 2

@@ -17,9 +17,9 @@ struct crew {
     struct crew_options options;
     pthread_mutex_t lock;
     pthread_cond_t changed;
-    struct list waiting, back; // under lock
-    unsigned running;          // under lock
-    bool stopping;             // under lock
+    struct list urgent, waiting, back; // under lock
+    unsigned running;                  // under lock
+    bool stopping;                     // under lock
     pthread_t worker[CREW_WORKERS_MAX];
     unsigned workers;
 };
@@ -78,12 +78,13 @@ static struct crew_job *crew_take(struct list *list)
 // The next job to run; NULL at the end.
 static struct crew_job *crew_next(struct crew *crew)
 {
-    struct crew_job *job;
+    struct crew_job *job = NULL;
 
     (void)pthread_mutex_lock(&crew->lock);
-    while (!crew->waiting.first && !crew->stopping)
+    while (!crew->urgent.first && !crew->waiting.first && !crew->stopping)
         (void)pthread_cond_wait(&crew->changed, &crew->lock);
-    job = crew->stopping ? NULL : crew_take(&crew->waiting);
+    if (!crew->stopping)
+        job = crew_take(crew->urgent.first ? &crew->urgent : &crew->waiting);
     (void)pthread_mutex_unlock(&crew->lock);
     return job;
 }
@@ -111,17 +112,27 @@ static void *crew_main(void *context)
     return NULL;
 }
 
-bool crew_submit(struct crew *crew, struct crew_job *job)
+static bool crew_add(struct crew *crew, struct list *list, size_t most, struct crew_job *job)
 {
     bool room;
 
     (void)pthread_mutex_lock(&crew->lock);
-    room = crew->waiting.count < crew->options.queue_max;
+    room = list->count < most;
     if (room)
-        crew_put(&crew->waiting, job);
+        crew_put(list, job);
     (void)pthread_cond_signal(&crew->changed);
     (void)pthread_mutex_unlock(&crew->lock);
     return room;
+}
+
+bool crew_submit(struct crew *crew, struct crew_job *job)
+{
+    return crew_add(crew, &crew->waiting, crew->options.queue_max, job);
+}
+
+bool crew_submit_first(struct crew *crew, struct crew_job *job)
+{
+    return crew_add(crew, &crew->urgent, CREW_FIRST_MAX, job);
 }
 
 void crew_collect(struct crew *crew)
@@ -151,7 +162,7 @@ void crew_free(struct crew **out)
     (void)pthread_mutex_unlock(&crew->lock);
     while (crew->workers > 0)
         (void)pthread_join(crew->worker[--crew->workers], NULL);
-    while ((job = crew_take(&crew->waiting)))
+    while ((job = crew_take(&crew->urgent)) || (job = crew_take(&crew->waiting)))
         crew_put(&crew->back, job);
     crew_collect(crew);
     (void)pthread_cond_destroy(&crew->changed);

@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #define CREW_WORKERS_MAX 64U
+#define CREW_FIRST_MAX   16U
 
 struct crew;
 
@@ -31,6 +32,8 @@ struct crew_options {
 FALLIBLE crew_new(struct crew **out, const struct crew_options *options);
 // False when too many are waiting: the job stays the caller's.
 bool crew_submit(struct crew *crew, struct crew_job *job);
+// The same for one that comes before all that wait, in one of CREW_FIRST_MAX further places.
+bool crew_submit_first(struct crew *crew, struct crew_job *job);
 // Calls `done` for every job that has come back.
 void crew_collect(struct crew *crew);
 // Ends the threads after their current jobs, calls `done` for these and for those that none has

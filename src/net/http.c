@@ -162,6 +162,12 @@ static struct err http_parse_status_line(struct http_head *out, struct bytes lin
     return OK;
 }
 
+static bool http_is_framing(struct bytes name)
+{
+    return http_equal_name(name, "Content-Length") || http_equal_name(name, "Transfer-Encoding");
+}
+
+// Tabs around a framing field's value are blanks (RFC 9110 5.6.3) that not every program takes off.
 static struct err http_parse_field(struct http_field *field, struct bytes line)
 {
     struct bytes rest;
@@ -171,6 +177,8 @@ static struct err http_parse_field(struct http_field *field, struct bytes line)
     field->value = http_trim(rest);
     ENSURE(http_is_token(field->name), ERR_MALFORMED, "HTTP: field name is no token");
     ENSURE(http_is_value(field->value), ERR_MALFORMED, "HTTP: control character in a field");
+    ENSURE(!http_is_framing(field->name) || !memchr(line.p, '\t', line.n), ERR_MALFORMED,
+           "HTTP: tab in a field that frames the message");
     return OK;
 }
 
@@ -322,23 +330,24 @@ struct bytes http_field_get(const struct http_head *head, const char *name)
 // ignored; nobody who talks to us sends them). *line_len is 0 while it is incomplete.
 static struct err http_chunk_size(size_t *size, size_t *line_len, struct bytes in)
 {
-    size_t i = 0;
+    size_t i = 0, value = 0;
 
-    *size = 0;
-    *line_len = 0;
+    *size = *line_len = 0;
     for (; i < in.n && i < CHUNK_LINE_MAX - 2 && hex_digit(in.p[i]) >= 0; i++)
-        *size = *size << 4 | (size_t)hex_digit(in.p[i]);
+        value = value << 4 | (size_t)hex_digit(in.p[i]);
     if (i == in.n)
         return OK;
     ENSURE(i > 0 && in.p[i] == '\r', ERR_MALFORMED, "HTTP: expected a chunk size and CR LF");
     if (i + 1 == in.n)
         return OK;
     ENSURE(in.p[i + 1] == '\n', ERR_MALFORMED, "HTTP: expected a chunk size and CR LF");
+    *size = value;
     *line_len = i + 2;
     return OK;
 }
 
-// Trailers are checked as fields and forgotten. *n is 0 while they are incomplete.
+// Trailers are checked as fields and forgotten; RFC 9110 6.5.1: none of them frames the message. *n
+// is 0 while they are incomplete.
 static struct err http_trailers(size_t *n, struct bytes in)
 {
     struct http_field field;
@@ -348,8 +357,11 @@ static struct err http_trailers(size_t *n, struct bytes in)
     if (*n == 0)
         return OK;
     rest = bytes_take(in, *n);
-    for (struct bytes line = http_line(&rest); line.n > 0; line = http_line(&rest))
+    for (struct bytes line = http_line(&rest); line.n > 0; line = http_line(&rest)) {
         TRY(http_parse_field(&field, line));
+        ENSURE(!http_is_framing(field.name) && !http_equal_name(field.name, "Connection"),
+               ERR_MALFORMED, "HTTP: a trailer says what only the head may say");
+    }
     return OK;
 }
 
@@ -459,41 +471,4 @@ void http_write_length(struct wr *wr, size_t content_length)
     wr_str(wr, "Content-Length: ");
     u256_write_decimal(wr, u256_of(content_length));
     wr_str(wr, "\r\n\r\n");
-}
-
-const char *http_reason(unsigned status)
-{
-    static const struct {
-        unsigned status;
-        const char *reason;
-    } reasons[] = { { 100, "Continue" },
-                    { 200, "OK" },
-                    { 201, "Created" },
-                    { 202, "Accepted" },
-                    { 204, "No Content" },
-                    { 400, "Bad Request" },
-                    { 401, "Unauthorized" },
-                    { 403, "Forbidden" },
-                    { 404, "Not Found" },
-                    { 405, "Method Not Allowed" },
-                    { 408, "Request Timeout" },
-                    { 409, "Conflict" },
-                    { 412, "Precondition Failed" },
-                    { 413, "Content Too Large" },
-                    { 414, "URI Too Long" },
-                    { 415, "Unsupported Media Type" },
-                    { 417, "Expectation Failed" },
-                    { 429, "Too Many Requests" },
-                    { 431, "Request Header Fields Too Large" },
-                    { 500, "Internal Server Error" },
-                    { 501, "Not Implemented" },
-                    { 502, "Bad Gateway" },
-                    { 503, "Service Unavailable" },
-                    { 504, "Gateway Timeout" },
-                    { 505, "HTTP Version Not Supported" } };
-
-    for (size_t i = 0; i < ARRAY_LEN(reasons); i++)
-        if (reasons[i].status == status)
-            return reasons[i].reason;
-    return "Unknown";
 }

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 // HTTP/1.1 messages (RFC 9110, RFC 9112), strict, both directions: heads of at most 16 KiB and 64
 // fields; Content-Length or chunked, never both; no line folding; no whitespace before a colon; no
-// bare CR or LF. Works on bytes in the caller's buffer, knows no socket.
+// bare CR or LF. test/http compares it with another parser. Works on bytes in the caller's buffer,
+// knows no socket.
 #pragma once
 
 #include "base/bytes.h"

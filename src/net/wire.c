@@ -21,7 +21,8 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define ASIDE_MS 1000 // for looks and farewells, which have no deadline of their own
+#define ASIDE_MS  1000 // for looks and farewells, which have no deadline of their own
+#define RECVS_MAX 2U   // of one read through libssl, which does not end while messages of TLS come
 
 struct wire {
     int fd;
@@ -29,6 +30,7 @@ struct wire {
     BIO_METHOD *method; // of the BIO under ssl
     bool broken;        // no close_notify after a failure
     bool more;          // the last recv filled its buffer
+    unsigned recvs;     // of this read
     bool signs;         // a server's handshake that may have to wait for its key's owner
     bool waiting;       // it does, or for a fibre
     bool has_waited;
@@ -70,8 +72,12 @@ static int wire_bio_read(BIO *bio, char *out, size_t cap, size_t *n)
 
     BIO_clear_retry_flags(bio);
     *n = 0;
-    if (deadline_left_ms(wire->until) == 0)
+    if (wire->until.at_ms != INT64_MAX && deadline_left_ms(wire->until) == 0)
         return 0;
+    if (wire->recvs++ == RECVS_MAX) {
+        BIO_set_retry_read(bio);
+        return 0;
+    }
     got = recv(wire->fd, out, cap, MSG_DONTWAIT);
     wire->more = got > 0 && (size_t)got == cap;
     if (wire_is_blocked(got))
@@ -268,6 +274,7 @@ static enum wire_result wire_judge_tls(struct wire *wire, int result)
 
 enum wire_result wire_handshake(struct wire *wire)
 {
+    wire->recvs = 0;
     ERR_clear_error();
     return wire_judge_tls(wire, SSL_do_handshake(wire->ssl));
 }
@@ -334,6 +341,7 @@ enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *
     }
     if (wire->waiting)
         return WIRE_BLOCKED;
+    wire->recvs = 0;
     ERR_clear_error();
     result = wire_judge_tls(wire, SSL_read_ex(wire->ssl, out, cap, n));
     *n = result == WIRE_DONE ? *n : 0;
@@ -399,6 +407,7 @@ bool wire_is_stale(struct wire *wire)
     if (!wire->ssl)
         return true;
     wire->until = deadline_in(ASIDE_MS);
+    wire->recvs = 0;
     ERR_clear_error();
     return wire_judge_tls(wire, SSL_peek_ex(wire->ssl, &byte, sizeof(byte), &n)) != WIRE_BLOCKED ||
            wire->wants != EPOLLIN;

@@ -136,6 +136,7 @@ static void daemon_fit_files(struct conf *conf)
 static struct err daemon_start_rest(struct daemon *d, const char *version)
 {
     const struct server_options options = { .workers = DAEMON_WORKERS,
+                                            .goes_first = rest_goes_first,
                                             .connections_max = d->conf.connections,
                                             .queue_max = DAEMON_QUEUE,
                                             .request_max = REST_REQUEST_MAX,

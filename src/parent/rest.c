@@ -82,6 +82,11 @@ static const unsigned rest_statuses[ERR_CODES] = {
 static struct err rest_serve(struct rest_call *call, const struct rest_route **route);
 static void rest_answer_error(struct rest_call *call, struct err err);
 
+bool rest_goes_first(const struct http_head *head)
+{
+    return bytes_equal_str(head->target, "/healthz");
+}
+
 void rest_handle(const struct server_request *request, struct server_response *response)
 {
     struct rest_call call = { .rest = request->context,

@@ -27,5 +27,7 @@ struct rest {
 #define REST_REQUEST_MAX  (1U << 20)
 #define REST_RESPONSE_MAX (2U << 20)
 
+// For server_options: whoever watches this machine is answered however much there is to do.
+bool rest_goes_first(const struct http_head *head);
 // The handler for server_options; the context is a `const struct rest`.
 void rest_handle(const struct server_request *request, struct server_response *response);

@@ -20,6 +20,7 @@
 struct work {
     struct crew_job job;
     unsigned runs, returns;
+    unsigned turn; // in which order it ran
 };
 
 static struct loop *loop;
@@ -34,7 +35,7 @@ static void run(void *owner, uint8_t *space)
     struct work *done = owner;
 
     memset(space, 1, 64);
-    atomic_fetch_add(&running, 1);
+    done->turn = atomic_fetch_add(&running, 1);
     while (atomic_load(&hold))
         (void)poll(NULL, 0, 1);
     done->runs++;
@@ -112,6 +113,33 @@ static void a_full_queue_and_the_end(void **state)
     loop_free(&loop);
 }
 
+// Those that go first pass the others, in their own order, and have a few places of their own.
+static void first_ones(void **state)
+{
+    (void)state;
+    start(1, 2);
+    atomic_store(&hold, 1);
+    assert_true(crew_submit(crew, &work[0].job));
+    while (atomic_load(&running) == 0)
+        (void)poll(NULL, 0, 1);
+    assert_true(crew_submit(crew, &work[1].job));
+    assert_true(crew_submit(crew, &work[2].job));
+    for (size_t i = 0; i < CREW_FIRST_MAX; i++)
+        assert_true(crew_submit_first(crew, &work[3 + i].job));
+    assert_false(crew_submit_first(crew, &work[99].job));
+    assert_false(crew_submit(crew, &work[99].job));
+    atomic_store(&hold, 0);
+    while (atomic_load(&running) < 3 + CREW_FIRST_MAX)
+        (void)poll(NULL, 0, 1);
+    crew_free(&crew);
+    for (size_t i = 0; i < CREW_FIRST_MAX; i++)
+        assert_int_equal(work[3 + i].turn, 1 + i);
+    assert_int_equal(work[1].turn, CREW_FIRST_MAX + 1);
+    assert_int_equal(work[2].turn, CREW_FIRST_MAX + 2);
+    assert_int_equal(work[99].returns, 0);
+    loop_free(&loop);
+}
+
 static void refused_sizes(void **state)
 {
     struct crew_options options = { .queue_max = 1, .run = run, .done = back };
@@ -128,6 +156,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(all_come_back_once),
         cmocka_unit_test(a_full_queue_and_the_end),
+        cmocka_unit_test(first_ones),
         cmocka_unit_test(refused_sizes),
     };
 

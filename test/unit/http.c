@@ -139,6 +139,8 @@ static void request_refused(void **state)
           "chunked" },
         { "GET / HTTP/1.1\r\n" H "Transfer-Encoding:\r\n\r\n", ERR_UNSUPPORTED, "chunked" },
         { "GET / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n", ERR_MALFORMED, "HTTP/1.0" },
+        { "GET / HTTP/1.1\r\n" H "Transfer-Encoding: chunked\t\r\n\r\n", ERR_MALFORMED, "tab" },
+        { "GET / HTTP/1.1\r\n" H "Content-Length:\t1\r\n\r\n", ERR_MALFORMED, "tab" },
         { "GET / HTTP/1.1\r\n" H "Expect: 200-maybe\r\n\r\n", ERR_UNSUPPORTED, "100-continue" },
     };
 
@@ -267,6 +269,10 @@ static void chunked_refused(void **state)
         { "-1\r\n", ERR_MALFORMED },
         { "000000001\r\n", ERR_MALFORMED },
         { "1\r\nab\r\n", ERR_MALFORMED },
+        { "0\r\nContent-Length: 1\r\n\r\n", ERR_MALFORMED },
+        { "0\r\ntransfer-encoding: chunked\r\n\r\n", ERR_MALFORMED },
+        { "0\r\nConnection: close\r\n\r\n", ERR_MALFORMED },
+        { "0\r\nA : b\r\n\r\n", ERR_MALFORMED },
         { "1\r\na\n", ERR_MALFORMED },
         { "1\r\na0\r\n\r\n", ERR_MALFORMED },
         { "0\r\nX\r\n\r\n", ERR_MALFORMED },

@@ -52,6 +52,11 @@ static void handle(const struct server_request *request, struct server_response 
     wr_bytes(&response->body, request->body);
 }
 
+static bool goes_first(const struct http_head *head)
+{
+    return bytes_equal_str(head->target, "/health");
+}
+
 static int start(unsigned connections_max)
 {
     struct sockaddr_in at = { .sin_family = AF_INET };
@@ -65,6 +70,7 @@ static int start(unsigned connections_max)
     at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
     options.request_max = options.response_max = 65536;
     options.handle = handle;
+    options.goes_first = goes_first;
     if (bind(fd, (struct sockaddr *)&at, size) != 0 || listen(fd, 16) != 0 ||
         getsockname(fd, (struct sockaddr *)&at, &size) != 0)
         return -1;
@@ -257,7 +263,10 @@ static void test_full_queue_is_busy(void **state)
     fd[3] = dial();
     put(fd[3], "GET /hold HTTP/1.1\r\nHost: x\r\n\r\n");
     assert_true(saw(fd[3], "HTTP/1.1 503"));
+    put(fd[3], "GET /health HTTP/1.1\r\nHost: x\r\n\r\n"); // there is room for that
+    wait_until_taken(fd[3]);
     atomic_store(&hold, false);
+    assert_true(saw(fd[3], "GET /health "));
     for (int i = 0; i < 3; i++)
         assert_true(saw(fd[i], "GET /hold "));
     for (int i = 0; i < 4; i++)
