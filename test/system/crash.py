@@ -5,9 +5,9 @@
 request gives the same account and the same transaction, and no two transactions share a nonce.
 
 cloisterd is stopped at its system calls (ptrace, no hook in the product) and killed at call N of an
-account creation and of a send, for N = 1, 2, 3, ... until the request completes unharmed; then it is
-started again and asked the same. A node that records every raw transaction stands before anvil.
-Afterwards vault, front and emulator are killed at random moments while clients create and send.
+account creation, of a send, and of a certificate's installation, for N = 1, 2, 3, ... until the
+request completes unharmed; then it is started again and asked the same. A node that records every raw
+transaction stands before anvil. Afterwards vault, front and emulator are killed at random moments while clients create and send.
 
 This is the sample of `make check`: every STRIDE-th call. test/long/crash.py takes every one."""
 
@@ -28,7 +28,8 @@ import time
 import urllib.request
 
 sys.path.insert(0, os.path.dirname(__file__))
-from cloistertest import CHAIN, DAEMON, PATIENCE_S, Platform, ROLE, Tap, wait_for  # noqa: E402
+from cloistertest import CHAIN, DAEMON, PATIENCE_S, ROLE, Tap, wait_for  # noqa: E402
+from servicetest import AdminPlatform  # noqa: E402
 
 ANVIL = (pathlib.Path(__file__).resolve().parents[1] /
          "interop/node_modules/@foundry-rs/anvil-linux-amd64/bin/anvil")
@@ -418,6 +419,32 @@ def sends(tap, service, node, stride):
     tap.ok(nonces == list(range(len(nonces))), "send: no nonce is lost", nonces)
 
 
+def certificates(tap, service, stride):
+    """A certificate that was reported installed is; what the store has is what the enclave serves."""
+    faults, deaths = [], 0
+    service.insist("POST", "/v1/tls-keys", {"name": "crash"})
+    service.insist("PUT", "/v1/tls-keys/crash/certificate", {"names": ["first.example"]})
+
+    def agree():
+        key = service.insist("GET", "/v1/tls-keys/crash")
+        served = service.insist("GET", "/v1/status")["enclave"]["tls"] or {}
+        return key if key["certificate_sha256"] == served.get("certificate_sha256") else None
+
+    for index, answer, died in every_call(service, stride, lambda i: service.call(
+            "PUT", "/v1/tls-keys/crash/certificate", {"names": [f"n{i}.example"]})):
+        told = answer[1].get("certificate_sha256") if answer and answer[0] == 200 else None
+        try:
+            key = wait_for("one certificate", agree)
+        except TimeoutError:
+            faults.append(f"{index}: store and enclave do not come to the same certificate")
+            continue
+        if told and key["certificate_sha256"] != told:
+            faults.append(f"{index}: told {told}, later {key['certificate_sha256']}")
+        deaths += died
+    tap.ok(deaths > 2 and not faults, f"certificate: killed at {deaths} of its system calls, what was "
+           "told holds, and the enclave serves what the store has", faults)
+
+
 def random_deaths(tap, platform, service, node, rounds):
     """Two clients create and send at the same time while one process after the other is killed."""
     books = Books(service, node)
@@ -486,13 +513,14 @@ def main(stride=STRIDE, rounds=4):
         print("1..0 # SKIP no anvil (scripts/setup)")
         return
     tap = Tap()
-    platform = Platform().start()
+    platform = AdminPlatform(administrators=False, tls=True).start()
     node = service = None
     try:
         node = Node(platform.dir)
         service = Service(platform, node).start()
         creations(tap, service, node, stride)
         sends(tap, service, node, stride)
+        certificates(tap, service, stride)
         random_deaths(tap, platform, service, node, rounds)
     finally:
         for part in (service, node):

@@ -34,7 +34,7 @@ starts() { scripts/demo >"$state/first" 2>&1 || { cat "$state/first"; return 1; 
 says() { grep -q -- "$1" "$state/first" || { cat "$state/first"; return 1; }; }
 tells_the_story() {
     local place
-    for place in NSM configuration IMDS KMS receipt signature node; do
+    for place in NSM configuration IMDS KMS receipt HTTPS signature node; do
         says "^  $place  *[a-zA-Z]" || return 1
     done
     says 'GenerateDataKey: ' && says ' Decrypt: ' && says 'PCR16 was locked'
@@ -43,7 +43,7 @@ runs_already() { scripts/demo | grep 'is running already'; }
 private() { [ "$(stat -c %a "$CLOISTER_DEMO")" = 700 ] && [ "$(stat -c %a "$CLOISTER_DEMO/token")" = 600 ]; }
 
 # Every printed command but those that restart or end the demo.
-printed() { grep -E '^  build' "$state/first"; }
+printed() { grep -E '^  (build|curl)' "$state/first"; }
 printed_work() {
     local line count=0
     while read -r line; do
@@ -51,11 +51,16 @@ printed_work() {
         echo "\$ $line"
         sh -c "$line" </dev/null || return 1
     done < <(printed)
-    [ "$count" -ge 3 ]
+    [ "$count" -ge 8 ]
 }
 
+https_says() { printed_work && grep -q '^cloister_data_requests_total' "$state/out"; }
+
 # No secret may stand in a log, in an argument or in the environment of a process.
-no_token_in_logs() { ! grep -rqF -- "$(cat "$CLOISTER_DEMO/token")" "$CLOISTER_DEMO/log"; }
+no_token_in_logs() {
+    ! grep -rqF -- "$(cat "$CLOISTER_DEMO/token")" "$CLOISTER_DEMO/log" &&
+        ! grep -rqF -- "$(cat "$CLOISTER_DEMO/client.token")" "$CLOISTER_DEMO/log"
+}
 
 sessions() { cut -d' ' -f1 "$CLOISTER_DEMO"/run/* 2>/dev/null; }
 nothing_left() {
@@ -76,7 +81,7 @@ case_ 'tells what happened at each trust boundary' tells_the_story
 case_ 'says that the account has no policy' says 'no policy yet: unrestricted'
 case_ 'its state is readable by its owner only' private
 case_ 'a second start says that it is running' runs_already
-case_ 'every printed command works' printed_work
+case_ 'every printed command works, HTTPS too' https_says
 case_ 'the token is in no log' no_token_in_logs
 case_ 'the account signs after kill -9 of all but the node' scripts/demo restart
 left=$(sessions)

@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 600
 """Promise 17: one slow, half-open, flooding or garbage-sending peer does not delay the others, on
-the control plane, on the relay and on REST.
+the control plane, on REST, on the relay and in the tunnel.
 
 Each attack runs in a process of its own (`robust.py attack NAME PATH`), at low priority, because it
 is the servers' behaviour that counts and not who gets the processor. The others' 99th percentile is
@@ -165,6 +165,10 @@ ATTACKS = {
     "relay idle": lambda path: attack_idle(path, 300),
     "relay garbage": attack_garbage,
     "relay deaf": lambda path: attack_deaf(path, GARBAGE),
+    "tunnel idle": lambda path: attack_idle(path, 600),
+    "tunnel half": lambda path: attack_half(path, b"\x16"),
+    "tunnel garbage": attack_garbage,
+    "tunnel deaf": lambda path: attack_deaf(path, GARBAGE),
 }
 
 
@@ -372,10 +376,10 @@ def busy(tap, path, token):
 
 
 class Echo:
-    """cloisterd's relay before a server of our own, that sends back what it gets."""
+    """cloisterd's relay and its tunnel before a server of our own, that sends back what it gets."""
 
     SOURCE = """
-import asyncio
+import asyncio, sys
 async def serve(reader, writer):
     try:
         while data := await reader.read(65536):
@@ -386,16 +390,18 @@ async def serve(reader, writer):
     writer.close()
 async def main():
     server = await asyncio.start_server(serve, "127.0.0.1", 0)
+    await asyncio.start_unix_server(serve, sys.argv[1], backlog=1024)
     print(server.sockets[0].getsockname()[1], flush=True)
     await server.serve_forever()
 asyncio.run(main())
 """
 
     def __init__(self, platform):
-        self.server = subprocess.Popen([sys.executable, "-c", self.SOURCE], stdout=subprocess.PIPE)
-        port = int(self.server.stdout.readline())
         folder = platform.dir / "relay"
         folder.mkdir()
+        self.server = subprocess.Popen([sys.executable, "-c", self.SOURCE, str(folder / "echo")],
+                                       stdout=subprocess.PIPE)
+        port = int(self.server.stdout.readline())
         conf = folder / "conf"
         conf.write_text(f"""listen = unix://{folder}/rest
 token_file = {folder}/token
@@ -404,12 +410,16 @@ configuration = {platform.config}
 store = {folder}/store.db
 relay_listen = unix://{folder}/
 relay = kms.eu-west-1.amazonaws.com tcp://127.0.0.1:{port}
+tunnel_listen = unix://{folder}/data
+tunnel = unix://{folder}/echo
+tunnel_connections = 128
+tunnel_drain = 0
 """)
         with open(folder / "log", "wb") as log:
             self.daemon = subprocess.Popen([str(DAEMON), "--config", str(conf)], stdout=log,
                                            stderr=log)
-        self.path = folder / "8000"
-        wait_for("relay", self.path.exists)
+        self.path, self.tunnel = folder / "8000", folder / "data"
+        wait_for("relay and tunnel", lambda: self.path.exists() and self.tunnel.exists())
 
     def stop(self):
         for process in (self.daemon, self.server):
@@ -435,6 +445,7 @@ def main():
         crowd(tap, "control", control, call_control, (platform.children()["front"], 256))
         echo = Echo(platform)
         attack_all(tap, "relay", echo.path, call_relay)
+        attack_all(tap, "tunnel", echo.tunnel, call_relay)
         tap.ok(platform.emulator.poll() is None and daemon.process.poll() is None,
                "nothing has ended", platform.log())
     finally:
