@@ -73,6 +73,8 @@ static FALLIBLE check_status(unsigned status)
            "the server redirects: a document belongs to the connection over which it came");
     ENSURE(status != 429 && status != 503, ERR_UNREACHABLE,
            "the server has no time for a document now: try again");
+    ENSURE(status != 403, ERR_UNTRUSTED,
+           "the server does not answer under this name: take one of its certificate's");
     ENSURE(status == 200, ERR_UNTRUSTED,
            "the server gives no document: is this the data plane of a Cloister enclave?");
     return OK;

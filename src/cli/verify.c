@@ -6,7 +6,8 @@
 
 #include "base/base64.h"
 #include "base/hex.h"
-#include "cli/openssl/p256spki.h"
+#include "crypto/openssl/p256.h"
+#include "crypto/openssl/sha2.h"
 #include "proto/policy.h"
 
 #include <string.h>
@@ -123,6 +124,7 @@ static FALLIBLE verify_tls(struct verify_tls *out, const struct trust *trust,
     struct stored stored = { BYTES_NONE, BYTES_NONE };
     struct record record;
     struct policy policy;
+    uint8_t spki[P256_SPKI_BYTES];
 
     TRY(trust_receipts(&pins, trust));
     TRY(read_stored(&stored, key));
@@ -133,7 +135,8 @@ static FALLIBLE verify_tls(struct verify_tls *out, const struct trust *trust,
     ENSURE(record.key_type == RECORD_P256 && record.purpose == RECORD_TLS &&
                policy.kind == POLICY_NOTHING,
            ERR_UNTRUSTED, "record: is not a TLS key's");
-    TRY(p256spki_sha256(out->spki_sha256, record.public_key.p));
+    TRY(p256_spki(spki, record.public_key.p));
+    sha2_256(out->spki_sha256, BYTES_OF(spki));
     hex_encode(out->spki, BYTES_OF(out->spki_sha256));
     out->key = record.id;
     out->keyset = record.keyset;

@@ -281,6 +281,7 @@ def false_answers(tap, scene):
         ("a redirect to another host", raw(http("", "302 Found", "Location: https://127.0.0.1:1/\r\n")), UNVERIFIED, "redirects"),
         ("a redirect to itself", raw(http("", "308 Permanent Redirect", "Location: /attestation\r\n")), UNVERIFIED, "redirects"),
         ("404", raw(http("{}", "404 Not Found")), UNVERIFIED, "data plane"),
+        ("403", raw(http("{}", "403 Forbidden")), UNVERIFIED, "under this name"),
         ("401", raw(http("{}", "401 Unauthorized")), UNVERIFIED, "data plane"),
         ("500", raw(http("{}", "500 Oops")), UNVERIFIED, "data plane"),
         ("204", raw(b"HTTP/1.1 204 No Content\r\n\r\n"), UNVERIFIED, "data plane"),

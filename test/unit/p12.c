@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: Apache-2.0
-// cli/openssl/p12.h, csr.h and p256spki.h: files and requests are made here by libcrypto's other
+// cli/openssl/p12.h and csr.h: files and requests are made here by libcrypto's other
 // half, and read back.
 #include "cli/openssl/p12.h"
 
 #include "base/must.h"
 #include "cli/openssl/csr.h"
-#include "cli/openssl/p256spki.h"
-#include "cli/openssl/pemcert.h"
 #include "crypto/openssl/sha2.h"
 
 #include <setjmp.h>
@@ -18,7 +16,6 @@
 #include <openssl/core_names.h>
 #include <openssl/pkcs12.h>
 #include <openssl/rsa.h>
-#include <openssl/ssl.h>
 
 #include "expect.h"
 #include "pki.h"
@@ -119,6 +116,16 @@ static const char *names_of(const struct p12 *p12)
     return (const char *)names;
 }
 
+static void spki_of(uint8_t out[static 32], const EVP_PKEY *key)
+{
+    uint8_t *der = NULL;
+    int n = i2d_PUBKEY(key, &der);
+
+    assert_true(n > 0);
+    sha2_256(out, bytes_of(der, (size_t)n));
+    OPENSSL_free(der);
+}
+
 static void taken(void **state)
 {
     const struct {
@@ -130,9 +137,8 @@ static void taken(void **state)
         { { leaf.key, leaf.cert, { root.cert, rsa.cert, between.cert }, 0 }, "leaf between " },
         { { other.key, other.cert, { between.cert }, 0 }, "leaf " },
     };
-    uint8_t scalar[32], point[33], expected[32];
+    uint8_t scalar[32], expected[32];
     BIGNUM *number = NULL;
-    size_t n = 0;
 
     (void)state;
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
@@ -146,21 +152,7 @@ static void taken(void **state)
         assert_memory_equal(p12.key.b, scalar, 32);
         BN_free(number);
         number = NULL;
-        assert_int_equal(
-            EVP_PKEY_set_utf8_string_param((EVP_PKEY *)(uintptr_t)cases[i].content.key,
-                                           OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
-                                           OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_COMPRESSED),
-            1);
-        assert_int_equal(EVP_PKEY_get_octet_string_param(cases[i].content.key,
-                                                         OSSL_PKEY_PARAM_PUB_KEY, point,
-                                                         sizeof(point), &n),
-                         1);
-        assert_int_equal(
-            EVP_PKEY_set_utf8_string_param((EVP_PKEY *)(uintptr_t)cases[i].content.key,
-                                           OSSL_PKEY_PARAM_EC_POINT_CONVERSION_FORMAT,
-                                           OSSL_PKEY_EC_POINT_CONVERSION_FORMAT_UNCOMPRESSED),
-            1);
-        expect_ok("point", p256spki_sha256(expected, point));
+        spki_of(expected, cases[i].content.key);
         assert_memory_equal(p12.spki_sha256, expected, 32);
     }
 }
@@ -278,16 +270,6 @@ static struct bytes make_request(EVP_PKEY *key, EVP_PKEY *signer, const char *na
     return bytes_of(text, (size_t)n);
 }
 
-static void spki_of(uint8_t out[static 32], EVP_PKEY *key)
-{
-    uint8_t *der = NULL;
-    int n = i2d_PUBKEY(key, &der);
-
-    assert_true(n > 0);
-    sha2_256(out, bytes_of(der, (size_t)n));
-    OPENSSL_free(der);
-}
-
 static void requests(void **state)
 {
     static const struct bytes wanted[] = { { (const uint8_t *)"signer.example", 14 },
@@ -364,44 +346,12 @@ static void request_texts(void **state)
                ERR_MALFORMED, "8 KiB");
 }
 
-// -- keys -----------------------------------------------------------------------------------------
-
-static void points(void **state)
-{
-    // The generator of P-256 (SEC 2, 2.4.2); its SubjectPublicKeyInfo by Python's cryptography.
-    static const uint8_t generator[33] = { 0x03, 0x6b, 0x17, 0xd1, 0xf2, 0xe1, 0x2c, 0x42, 0x47,
-                                           0xf8, 0xbc, 0xe6, 0xe5, 0x63, 0xa4, 0x40, 0xf2, 0x77,
-                                           0x03, 0x7d, 0x81, 0x2d, 0xeb, 0x33, 0xa0, 0xf4, 0xa1,
-                                           0x39, 0x45, 0xd8, 0x98, 0xc2, 0x96 };
-    static const uint8_t expected[32] = { 0x5c, 0xd2, 0x52, 0xfb, 0x0c, 0xe8, 0x93, 0x24,
-                                          0x36, 0xfa, 0xf8, 0xcc, 0xd1, 0x04, 0x09, 0x81,
-                                          0xb8, 0x9e, 0xe4, 0xad, 0x6b, 0x9f, 0xe9, 0xe2,
-                                          0xa2, 0xb7, 0xe7, 0x1a, 0xac, 0xb2, 0x7c, 0xd3 };
-    uint8_t out[32], bad[33];
-
-    (void)state;
-    expect_ok("generator", p256spki_sha256(out, generator));
-    assert_memory_equal(out, expected, 32);
-    memcpy(bad, generator, 33);
-    bad[0] = 4;
-    expect_err("sign 04", p256spki_sha256(out, bad), ERR_MALFORMED, "P-256");
-    bad[0] = 0;
-    expect_err("sign 00", p256spki_sha256(out, bad), ERR_MALFORMED, "P-256");
-    memset(bad, 0xff, sizeof(bad));
-    bad[0] = 2;
-    expect_err("x past the field", p256spki_sha256(out, bad), ERR_MALFORMED, "P-256");
-    memset(bad + 1, 0, 32);
-    bad[32] = 1;
-    expect_err("no such point", p256spki_sha256(out, bad), ERR_MALFORMED, "P-256");
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(taken),         cmocka_unit_test(refused),
         cmocka_unit_test(refused_bytes), cmocka_unit_test(endless_iterations),
         cmocka_unit_test(requests),      cmocka_unit_test(request_texts),
-        cmocka_unit_test(points),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

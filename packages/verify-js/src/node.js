@@ -65,6 +65,8 @@ function checkHead({ statusCode = 0 }) {
     'redirects elsewhere: a document belongs to the connection over which it came');
   ensure(statusCode !== 503 && statusCode !== 429, 'unreachable', 'answer',
     `has status ${statusCode}: the enclave has no time for documents now`);
+  ensure(statusCode !== 403, 'untrusted', 'answer',
+    'has status 403: the server does not answer under this name; take one of its certificate\'s');
   ensure(statusCode === 200, 'untrusted', 'answer',
     `has status ${statusCode}, expected 200: is this the data plane of a Cloister enclave?`);
 }

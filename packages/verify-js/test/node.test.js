@@ -144,6 +144,7 @@ test('servers that answer otherwise', async (t) => {
   for (const [name, handler, code, pattern] of [
     ['a redirect', (q, a) => a.writeHead(302, { Location: 'https://127.0.0.1:1/' }).end(), 'untrusted', /redirects/],
     ['a permanent redirect', (q, a) => a.writeHead(308, { Location: '/attestation' }).end(), 'untrusted', /redirects/],
+    ['403', (q, a) => a.writeHead(403).end('{}'), 'untrusted', /under this name/],
     ['404', (q, a) => a.writeHead(404).end('{}'), 'untrusted', /status 404/],
     ['500', (q, a) => a.writeHead(500).end('{}'), 'untrusted', /status 500/],
     ['204', (q, a) => a.writeHead(204).end(), 'untrusted', /status 204/],
