@@ -370,8 +370,8 @@ static void test_openings_that_came_to_nothing(void **context)
     }
 }
 
-// Another enclave, which administrators have unsealed as well, undid the seal of before; this one has
-// seen it and does not claim the old seal.
+// Another enclave, which administrators have unsealed as well, undid the seal of before; this one
+// has seen it and does not claim the old seal.
 static void test_undone_by_another(void **context)
 {
     (void)context;
