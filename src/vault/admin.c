@@ -146,6 +146,7 @@ static struct err manifest_go_on(struct turn *turn)
         item->counter++;
         anchor_set_manifest(item, state->next.serial, state->next_digest);
         TRY(anchor_set_mac(item, &entry->key));
+        state->anchored = false;
         return anchoring_ask(turn, MSG_STEP_ANCHOR_WRITE, item);
     }
     state->manifest = state->next;

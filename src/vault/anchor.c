@@ -110,14 +110,6 @@ void anchor_forget_sealed(struct state *state, const struct id *keyset)
         *sealed = (struct state_sealed) { 0 };
 }
 
-void anchor_doubt_sealed(struct state *state, const struct id *keyset)
-{
-    struct state_sealed *sealed = sealed_find(state, keyset);
-
-    if (sealed)
-        sealed->written = false;
-}
-
 // `item`, but sealed, has to be written.
 static void sealed_due(struct state *state, const struct anchor_item *item,
                        const struct seckey *keyset_key)
@@ -169,10 +161,13 @@ bool anchor_seals_stand(const struct state *state)
 // Sealed, and no approval of this boot can have meant it: then it holds at once.
 static struct err sealed_obey(struct state *state, const struct anchor_item *found)
 {
-    const struct state_sealed *known = sealed_find(state, &found->keyset);
+    struct state_sealed *known = sealed_find(state, &found->keyset);
 
-    if (!found->sealed || (known && bytes_equal(BYTES_OF(known->item.mac), BYTES_OF(found->mac))))
+    if (!found->sealed || (known && bytes_equal(BYTES_OF(known->item.mac), BYTES_OF(found->mac)))) {
+        if (known) // undone, or about to be
+            known->written = false;
         return OK;
+    }
     sealed_stands(state, sealed_place(state, &found->keyset), found);
     admin_lock(state);
     return FAIL(ERR_PHASE, "keyset: sealed in the anchor; administrators have to unseal");

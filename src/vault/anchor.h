@@ -23,8 +23,6 @@ FALLIBLE anchor_judge(struct state *state, struct anchor_item *item, bool *curre
                       const struct seckey *keyset_key, const struct msg_anchor_answer *m);
 // The keyset was opened: its item is not sealed any more.
 void anchor_forget_sealed(struct state *state, const struct id *keyset);
-// Something else is being written over the sealed item of a keyset: it may not stand there.
-void anchor_doubt_sealed(struct state *state, const struct id *keyset);
 // A seal, while there are keys: notes what shall stand in the anchor when they are gone, for the
 // open keysets and for those that have only to be written before they open.
 void anchor_seal(struct state *state);

@@ -439,10 +439,8 @@ static struct err anchored_take(struct turn *turn, struct state_pending *pending
         TRY(anchor_expect(m, MSG_ANCHOR_WRITTEN));
     else
         TRY(anchor_judge(turn->state, &pending->item, &current, key, m));
-    if (pending->waits_for == MSG_STEP_ANCHOR_READ && !current) {
-        anchor_doubt_sealed(turn->state, &pending->item.keyset);
+    if (pending->waits_for == MSG_STEP_ANCHOR_READ && !current)
         return step_anchor(turn, pending, MSG_STEP_ANCHOR_WRITE);
-    }
     if (pending->create)
         return create_done(turn, pending, bytes_of(pending->record, pending->record_len));
     return open_enter(turn, pending, key);

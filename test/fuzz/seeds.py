@@ -179,7 +179,27 @@ def vault():
         (20, b'\x00\x60\x01'), (24, b'\x00\x05\x01'))
     one('tls-governed', 3, (20, b''), (21, b''), (13, b''), (21, b''), (20, b''), (25, b''), (26, b''))
     one('tls-sealed', 3, (20, b''), (14, b''), (21, b''), (15, b''), (25, b''), (24, b''))
-    one('literal', 2, (0x8b, b'\x04\xaa\xbb\xcc\xdd'), (31, b'\x00\x0bbody'), (0x84, record()[:99]))
+    # With an anchor: 29 to 33 are its outcomes (failed, found, absent, written, conflict), 34 another
+    # enclave that writes.
+    failed, found, absent, written, conflict = ((29 + n, b'') for n in range(5))
+    open_it, manifest_2, seal, unseal = ((4, b''), (6, b'')), (27, b''), (14, b''), (15, b'')
+    one('anchored-open', 5, *open_it, found, (0, b''), (9, b''), seal, written)
+    one('anchored-old', 5, (34, b'\x04'), *open_it, found, (34, b'\x04'), manifest_2, *open_it, found, written)
+    one('anchored-absent', 5, *open_it, absent, *open_it, failed, *open_it, conflict)
+    one('anchored-met-sealed', 5, (34, b'\x03'), *open_it, found, unseal, *open_it, found, written, seal, written)
+    one('anchored-manifest', 6, manifest_2, written, (0, b''), (28, b''), written, (0, b''))
+    one('anchored-manifest-lost', 6, manifest_2, failed, *open_it, found, manifest_2, *open_it, found, written)
+    one('anchored-manifest-first', 6, manifest_2, written, seal, conflict, found, written)
+    one('anchored-seal-between', 6, manifest_2, (34, b'\x04'), seal, conflict, found, written, unseal,
+        manifest_2, *open_it, found, written, seal, written)
+    one('anchored-seal-race', 6, seal, (34, b'\x02'), conflict, found, (34, b'\x04'), conflict, found,
+        (34, b'\x14'), conflict, found, seal, written, (0, b''))
+    one('anchored-seal-again', 6, seal, failed, seal, absent, seal, conflict, absent, seal, written, unseal,
+        *open_it, found, seal, written)
+    one('anchored-undone', 6, seal, written, unseal, (34, b'\x04'), *open_it, found, seal, conflict, found)
+    one('anchored-half-open', 5, *open_it, (34, b'\x00'), found, seal, conflict, found, written, unseal)
+    one('anchored-changed', 6, seal, conflict, (30, b'\x00\x40\x01'), seal, conflict, (30, b'\x00\x0a\x01'))
+    one('literal', 2, (0x8b, b'\x04\xaa\xbb\xcc\xdd'), (63, b'\x00\x0bbody'), (0x84, record()[:99]))
 
 
 # -- frames, CBOR -------------------------------------------------------------------------------

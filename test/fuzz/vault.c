@@ -1,15 +1,18 @@
 // SPDX-License-Identifier: Apache-2.0
-// The vault behind its one surface, routes_serve, at five moments: unconfigured, configured, ready,
-// ready under an administrator, and configured with a keyset under two of three CMKs; with real
-// keys, keysets and account, and a real (emulated) NSM.
-// Whatever comes: one well-formed answer, no secret in it, no signature but over a payload that was
-// sent, and the vault goes on.
+// The vault behind its one surface, routes_serve, at seven moments: unconfigured, configured,
+// ready, ready under an administrator, configured with a keyset under two of three CMKs, and with
+// an anchor, before and after the keyset was opened; with real keys, keysets and account, and a
+// real (emulated) NSM. Whatever comes: one well-formed answer, no secret in it, no signature but
+// over a payload that was sent, and the vault goes on. With the anchor: what vault_anchored.h
+// checks.
 //
-// Input: a byte that chooses the moment, then messages: a byte (low 5 bits: which valid message is
+// Input: a byte that chooses the moment, then messages: a byte (low 6 bits: which valid message is
 // changed, see `kind`; bit 6: the length has 16 bits; bit 7: the bytes are the whole body), their
 // length, and bytes as fuzz_change takes them.
+#include "vault_anchored.h"
 #include "vault_tls_scene.h"
 
+#include "crypto/openssl/sha2.h"
 #include "emu/nsmdev.h"
 #include "vault/deployment.h"
 #include "vault/memory.h"
@@ -27,10 +30,10 @@ struct moment {
 };
 
 static struct memory memory;
-static struct moment moments[5];
+static struct moment moments[7];
 static struct rsa_key *recipient; // as own_keys made them last
 static struct hpke_key *import_key;
-static struct nsmdev *devices[4]; // one of each configuration, and one of none (0)
+static struct nsmdev *devices[5]; // one of each configuration, and one of none (0)
 
 static FALLIBLE device_call(int fd, struct bytes request, uint8_t *answer, size_t cap, size_t *n)
 {
@@ -94,6 +97,7 @@ static void recall(unsigned which)
 {
     pending_drop_all(&state);
     tls_close_all(&state); // no moment has one open
+    anchor_unseal(&state);
     if (state.recipient != recipient || state.import_key != import_key)
         own_keys();
     state = moments[which].state;
@@ -126,9 +130,48 @@ static void start_vault(void)
     fuzz_ok(deployment_boot(&state));
     own_keys();
     remember(0, 0);
-    make_config(NULL, 1);
+    make_config(NULL, CONFIG_ANCHOR_NONE, 1);
     (void)serve_valid(KIND_CONFIGURE);
     remember(1, 1);
+}
+
+// The digest of a valid manifest, which a vault without an anchor has in its attestation.
+static void digest_of(enum kind kind, uint8_t out[static 32])
+{
+    struct rd rd = rd_of(bytes_of(valid[kind].body, valid[kind].n));
+
+    sha2_256(out, rd_var32(&rd, MANIFEST_BYTES_MAX));
+}
+
+// With an anchor, which has the keyset's first item, as when it was created: before and after it is
+// opened.
+static void start_anchored(const struct config_key *admin, const struct id *keyset)
+{
+    recall(0);
+    state.nsm.fd = 4;
+    make_config(admin, CONFIG_ANCHOR_FILE, 1);
+    (void)serve_valid(KIND_CONFIGURE);
+    (void)serve_valid(KIND_MANIFEST);
+    remember(5, 4);
+    digest_of(KIND_MANIFEST, digests[1]);
+    digest_of(KIND_MANIFEST_2, digests[2]);
+    digest_of(KIND_MANIFEST_3, digests[3]);
+    fuzz_ok(mac_hkdf256(&item_key, &keyset_key, bytes_of(TAG_ANCHOR_KEY, sizeof(TAG_ANCHOR_KEY))));
+    anchored_keyset = *keyset;
+    store = (struct anchor_item) { state.config.deployment, *keyset, .counter = 1 };
+    item_sign(&store);
+    (void)serve_valid(KIND_OPEN);
+    fill_operation();
+    (void)serve_valid(KIND_DECRYPTED);
+    fill_anchor();
+    note_asked(serve_valid(KIND_ANCHOR + MSG_ANCHOR_FOUND));
+    store = *asked_item(state.last_operation);
+    fill_anchor();
+    (void)serve_valid(KIND_ANCHOR + MSG_ANCHOR_WRITTEN);
+    must(state.phase == PHASE_READY && store.counter == 2);
+    first_item = store;
+    remember(6, 4);
+    make_config(NULL, CONFIG_ANCHOR_NONE, 1);
 }
 
 // Ready under an administrator: the same keyset, admitted by a manifest.
@@ -140,9 +183,11 @@ static void start_governed(void)
     must(open.used);
     recall(0);
     state.nsm.fd = 2;
-    make_config(&admin, 1);
+    make_config(&admin, CONFIG_ANCHOR_NONE, 1);
     (void)serve_valid(KIND_CONFIGURE);
-    make_manifest(&open);
+    make_manifest(KIND_MANIFEST, 1, &open);
+    make_manifest(KIND_MANIFEST_2, 2, &open);
+    make_manifest(KIND_MANIFEST_3, 3, NULL);
     make_unseal();
     (void)serve_valid(KIND_MANIFEST);
     (void)serve_valid(KIND_OPEN);
@@ -153,18 +198,18 @@ static void start_governed(void)
     (void)serve_valid(KIND_TLS_OPEN);
     tls_close_all(&state);
     remember(3, 2);
-    make_config(NULL, 1);
+    start_anchored(&admin, &open.id);
 }
 
 static void start_shares(void)
 {
     recall(0);
     state.nsm.fd = 3;
-    make_config(NULL, 3);
+    make_config(NULL, CONFIG_ANCHOR_NONE, 3);
     (void)serve_valid(KIND_CONFIGURE);
     remember(4, 3);
     make_shares();
-    make_config(NULL, 1);
+    make_config(NULL, CONFIG_ANCHOR_NONE, 1);
 }
 
 static void start(void)
@@ -193,12 +238,19 @@ static void message(struct rd *rd)
 {
     static uint8_t changed[sizeof(valid[0].body)];
     uint8_t head = rd_u8(rd);
-    unsigned kind = head & 31U;
+    unsigned kind = head & 63U;
     struct bytes data = head & WIDE ? rd_var16(rd, rd->left.n) : rd_var8(rd, rd->left.n);
     struct bytes body = data;
     uint16_t code, type = kind < KINDS ? valid[kind].type : 0;
+    struct before before;
+    struct rd result;
 
+    if (kind == KIND_OTHER_ENCLAVE) {
+        other_enclave(data);
+        return;
+    }
     fill_operation();
+    fill_anchor();
     if (kind >= KINDS) { // any type at all
         struct rd any = rd_of(data);
 
@@ -208,7 +260,10 @@ static void message(struct rd *rd)
         body =
             fuzz_change(changed, sizeof(changed), bytes_of(valid[kind].body, valid[kind].n), data);
     }
-    (void)serve(type, body, &code);
+    before = anchored_before(type, body);
+    result = serve(type, body, &code);
+    if (anchor_used(&state) && state.config_len)
+        anchored_after(&before, type, code, result);
 }
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
@@ -219,6 +274,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     if (!devices[0])
         start();
     recall(which);
+    anchored_recall();
     for (unsigned i = 0; i < MESSAGES_MAX && rd.left.n > 0; i++)
         message(&rd);
     must(!state.fatal);

@@ -61,6 +61,10 @@ enum kind {
     KIND_TLS_ATTESTATION,
     KIND_CLIENTS,
     KIND_DENIAL,
+    KIND_MANIFEST_2, // of serial 2
+    KIND_MANIFEST_3, // of serial 3, which leaves the keyset out
+    KIND_ANCHOR,     // what the front says of the anchor: as many kinds as outcomes
+    KIND_OTHER_ENCLAVE = KIND_ANCHOR + MSG_ANCHOR_CONFLICT + 1, // no message (vault_anchored.h)
     KINDS,
 };
 
@@ -74,6 +78,7 @@ static struct {
 static struct state state;
 static struct seckey data_key, keyset_key, shares_key, account_key, imported_key;
 static struct seckey tls_keyset_key, tls_key;
+static struct seckey item_key;
 static uint8_t admin_pem[256];
 static size_t admin_pem_len;
 static unsigned long long served;
@@ -82,7 +87,7 @@ static void check_no_secret(struct bytes answer)
 {
     const struct seckey *const secrets[] = { &data_key,    &keyset_key,   &shares_key,
                                              &account_key, &imported_key, &tls_keyset_key,
-                                             &tls_key };
+                                             &tls_key,     &item_key };
 
     for (size_t i = 0; i < ARRAY_LEN(secrets); i++)
         must(ct_is_zero(BYTES_OF(secrets[i]->b)) || // not made yet
@@ -162,9 +167,9 @@ static void valid_end(enum kind kind, const struct wr *wr)
     valid[kind].n = wr->len;
 }
 
-// With an administrator or without, the keyset under the first of `shares` CMKs or k = 2 of them;
-// otherwise the same deployment.
-static void make_config(const struct config_key *admin, uint8_t shares)
+// With an administrator or without, with an anchor or without, the keyset under the first of
+// `shares` CMKs or k = 2 of them; otherwise the same deployment.
+static void make_config(const struct config_key *admin, enum config_anchor anchor, uint8_t shares)
 {
     static const char *const arns[] = { ARN, ARN_("6"), ARN_("7") };
     struct wr wr = valid_wr(KIND_CONFIGURE, MSG_CONFIGURE);
@@ -186,6 +191,10 @@ static void make_config(const struct config_key *admin, uint8_t shares)
     if (admin) {
         config.admin_threshold = config.admins = 1;
         config.admin[0] = *admin;
+    }
+    if (anchor) {
+        config.anchor = anchor;
+        config.host[config.hosts++] = BYTES_LIT(ANCHOR_HOST);
     }
     config_write(&wr, &config);
     valid_end(KIND_CONFIGURE, &wr);
@@ -402,24 +411,26 @@ static struct bytes approve(uint8_t (*entry)[APPROVAL_BYTES], const uint8_t mess
     return BYTES_OF(*entry);
 }
 
-// Admits the keyset that is open now.
-static void make_manifest(const struct keyring_entry *entry)
+// Admits the keyset, or leaves it out (NULL).
+static void make_manifest(enum kind kind, uint64_t serial, const struct keyring_entry *entry)
 {
     uint8_t admitted[MANIFEST_KEYSET_BYTES], bytes[512], message[32], approval[APPROVAL_BYTES];
     struct wr admitted_wr = WR_OF(admitted), bytes_wr = WR_OF(bytes);
-    struct wr wr = valid_wr(KIND_MANIFEST, MSG_MANIFEST);
-    struct manifest manifest = { .deployment = state.config.deployment, .serial = 1 };
+    struct wr wr = valid_wr(kind, MSG_MANIFEST);
+    struct manifest manifest = { .deployment = state.config.deployment, .serial = serial };
     struct manifest_signed m;
 
-    id_write(&admitted_wr, &entry->id);
-    wr_bytes(&admitted_wr, BYTES_OF(entry->digest));
-    manifest.keysets = wr_done(&admitted_wr);
+    if (entry) {
+        id_write(&admitted_wr, &entry->id);
+        wr_bytes(&admitted_wr, BYTES_OF(entry->digest));
+        manifest.keysets = wr_done(&admitted_wr);
+    }
     manifest_write(&bytes_wr, &manifest);
     m.manifest = wr_done(&bytes_wr);
     manifest_message(message, m.manifest);
     m.signatures = approve(&approval, message);
     manifest_signed_write(&wr, &m);
-    valid_end(KIND_MANIFEST, &wr);
+    valid_end(kind, &wr);
 }
 
 // For the first unsealing of this boot.

@@ -3,6 +3,7 @@
 // a dirty PCR16 ends it, and that KMS's answers are checked as far as they can be.
 #include "vaulthost.h"
 
+#include "base/deadline.h"
 #include "base/must.h"
 #include "crypto/cms.h"
 #include "crypto/openssl/aead.h"
@@ -84,11 +85,16 @@ static void test_floods_of_documents(void **context)
     uint8_t keyset[KEYSET_BYTES_MAX];
     struct id id;
     unsigned given = 0;
+    int64_t began;
 
     (void)context;
     vaulthost_configure(&host, 1);
-    while (call(MSG_ATTESTATION, BYTES_OF(none)) == ERR_NONE)
+    began = deadline_now_ms();
+    while (call(MSG_ATTESTATION, BYTES_OF(none)) == ERR_NONE) {
         assert_true(++given < 100 * VAULT_DOCUMENT_BURST);
+        if (given % 64 == 0 && deadline_now_ms() - began > given * VAULT_DOCUMENT_MS)
+            skip(); // valgrind's NSM takes longer than documents are limited to
+    }
     assert_true(given >= VAULT_DOCUMENT_BURST);
     assert_int_equal(call(MSG_ATTESTATION, BYTES_OF(none)), ERR_BUSY);
     assert_true(vaulthost_keyset(&host, keyset, &id) > 0);

@@ -370,6 +370,22 @@ static void test_openings_that_came_to_nothing(void **context)
     }
 }
 
+// Another enclave, which administrators have unsealed as well, undid the seal of before; this one
+// has seen it and does not claim the old seal.
+static void test_undone_by_another(void **context)
+{
+    (void)context;
+    assert_int_equal(seal(), ERR_NONE);
+    assert_true(status_now().anchored);
+    assert_int_equal(unseal(1), ERR_NONE);
+    other_enclave_writes(5, false);
+    assert_int_equal(open_keyset(), ERR_DENIED); // for want of that manifest
+    assert_int_equal(seal(), ERR_NONE);
+    assert_int_equal(status_now().phase, PHASE_SEALED);
+    assert_false(status_now().anchored);
+    assert_false(item_now().sealed);
+}
+
 // Manifests are applied while SEALED: the seal stands there as before.
 static void test_manifest_while_sealed(void **context)
 {
@@ -434,6 +450,7 @@ int main(int argc, char **argv)
         cmocka_unit_test_setup_teardown(test_what_is_not_written_over, start_open, stop),
         cmocka_unit_test_setup_teardown(test_half_open_keysets, start_open, stop),
         cmocka_unit_test_setup_teardown(test_openings_that_came_to_nothing, start_open, stop),
+        cmocka_unit_test_setup_teardown(test_undone_by_another, start_open, stop),
         cmocka_unit_test_setup_teardown(test_manifest_while_sealed, start_open, stop),
         cmocka_unit_test_setup_teardown(test_one_is_met_sealed, start_open, stop),
     };
