@@ -23,6 +23,8 @@
 
 #define ASIDE_MS  1000 // for looks and farewells, which have no deadline of their own
 #define RECVS_MAX 2U   // of one read through libssl, which does not end while messages of TLS come
+#define UPDATES_MAX \
+    64U // key updates of a client: each is work, and none is needed before 2^24 records
 
 struct wire {
     int fd;
@@ -35,6 +37,7 @@ struct wire {
     bool waiting;       // it does, or for a fibre
     bool has_waited;
     bool has_peer;
+    unsigned updates; // of keys, by a server's client
     uint32_t wants;
     struct deadline until;
     void (*wake)(void *context); // when it need not wait any more
@@ -129,6 +132,18 @@ static int wire_signed(SSL *ssl, void *context)
     return 1;
 }
 
+static void wire_note(int is_ours, int version, int type, const void *message, size_t n, SSL *ssl,
+                      void *context)
+{
+    struct wire *wire = context;
+    const uint8_t *kind = message;
+
+    (void)version;
+    (void)ssl;
+    wire->updates +=
+        !is_ours && type == SSL3_RT_HANDSHAKE && n > 0 && kind[0] == SSL3_MT_KEY_UPDATE;
+}
+
 // For contexts of net/tls_server.h.
 static struct err wire_start_signing(struct wire *wire)
 {
@@ -136,6 +151,8 @@ static struct err wire_start_signing(struct wire *wire)
     if (!wire->signs)
         return OK;
     tls_key_enter_thread();
+    SSL_set_msg_callback(wire->ssl, wire_note);
+    SSL_set_msg_callback_arg(wire->ssl, wire);
     ENSURE(SSL_set_async_callback(wire->ssl, wire_signed) == 1 &&
                SSL_set_async_callback_arg(wire->ssl, wire) == 1,
            ERR_INTERNAL, "TLS: no way to wait");
@@ -345,6 +362,10 @@ enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *
     ERR_clear_error();
     result = wire_judge_tls(wire, SSL_read_ex(wire->ssl, out, cap, n));
     *n = result == WIRE_DONE ? *n : 0;
+    if (wire->updates > UPDATES_MAX) {
+        wire->broken = true;
+        return WIRE_BROKEN;
+    }
     if (wire->signs && !wire->waiting)
         wire_look(wire);
     return result;

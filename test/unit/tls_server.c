@@ -17,7 +17,8 @@
 #define FIBRE_BYTES 32768U // as libcrypto makes them
 #define FIBRE_USED  16384U // what a handshake may take of one
 #define PAINT       0xa5
-#define CROWD       300U // more handshakes than there are fibres
+#define UPDATES     40000 // 1 MB
+#define CROWD       300U  // more handshakes than there are fibres
 
 // The stacks of fibres are painted when they are made: how deep was one used?
 static struct {
@@ -274,6 +275,59 @@ static void test_counts(void **state)
     SSL_CTX_free(ctx);
 }
 
+struct flood {
+    int fd;
+    uint8_t *bytes;
+    size_t n;
+    pthread_t thread;
+    struct err err;
+};
+
+static void update(SSL *ssl, int times)
+{
+    for (int i = 0; i < times; i++)
+        must(SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 && SSL_do_handshake(ssl) == 1);
+}
+
+static void *pour(void *context)
+{
+    struct flood *flood = context;
+
+    flood->err = fd_write_all(flood->fd, bytes_of(flood->bytes, flood->n), deadline_in(WAIT_MS));
+    return NULL;
+}
+
+// Key updates (RFC 8446 4.6.3) cost their sender nothing when it has made them beforehand, and
+// carry no request: libssl must not read them for as long as they come, and they end some time.
+static void test_key_updates(void **state)
+{
+    SSL_CTX *ctx = host_client(TLS1_3_VERSION, NULL);
+    SSL *ssl = host_tls(ctx, host_dial(), NULL), *other = host_tls(ctx, host_dial(), NULL);
+    struct flood flood = { .fd = SSL_get_fd(ssl) };
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *bytes;
+
+    (void)state;
+    update(ssl, 64);
+    assert_string_equal(host_ask(ssl, "/"), "nobody ");
+    assert_string_equal(host_ask(other, "/"), "nobody ");
+    SSL_set0_wbio(ssl, bio);
+    update(ssl, UPDATES);
+    must(host_put(ssl, "/"));
+    flood.n = (size_t)BIO_get_mem_data(bio, &bytes);
+    flood.bytes = (uint8_t *)bytes;
+    must(pthread_create(&flood.thread, NULL, pour, &flood) == 0);
+    (void)poll(NULL, 0, 20);
+    assert_string_equal(host_ask(other, "/"), "nobody ");
+    assert_int_equal(atomic_load(&host.requests), 3);
+    must(pthread_join(flood.thread, NULL) == 0);
+    assert_string_equal(host_get(ssl), "");
+    assert_int_equal(atomic_load(&host.requests), 3);
+    host_hang_up(other);
+    host_hang_up(ssl);
+    SSL_CTX_free(ctx);
+}
+
 // A ticket says nothing to another context, even of the same key.
 static void test_other_tickets(void **state)
 {
@@ -348,6 +402,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_resumption, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_other_tickets, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_key_updates, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_contexts_refused, set_up, tear_down),
         cmocka_unit_test(test_depth),
     };
