@@ -35,7 +35,7 @@ struct wire {
     unsigned recvs;     // of this read
     bool signs;         // a server's handshake that may have to wait for its key's owner
     bool waiting;       // it does, or for a fibre
-    bool has_waited;
+    bool has_waited; // for the owner
     bool has_peer;
     unsigned updates; // of keys, by a server's client
     uint32_t wants;
@@ -279,7 +279,8 @@ static enum wire_result wire_judge_tls(struct wire *wire, int result)
         return WIRE_BLOCKED;
     }
     if (error == SSL_ERROR_WANT_ASYNC || error == SSL_ERROR_WANT_ASYNC_JOB) {
-        wire->waiting = wire->has_waited = true;
+        wire->waiting = true;
+        wire->has_waited = wire->has_waited || error == SSL_ERROR_WANT_ASYNC;
         wire->wants = 0;
         if (error == SSL_ERROR_WANT_ASYNC_JOB)
             wire_starve(wire);
@@ -335,10 +336,9 @@ static void wire_look(struct wire *wire)
 {
     bool is_over = SSL_is_init_finished(wire->ssl) || wire->broken;
 
-    if (is_over || wire->has_waited) {
+    if (is_over || wire->has_waited)
         (void)SSL_clear_mode(wire->ssl, SSL_MODE_ASYNC);
-        wire_feed();
-    }
+    wire_feed();
     wire->signs = !is_over;
     if (is_over && !wire->broken)
         wire->has_peer = tls_server_identify(&wire->peer, wire->ssl);
