@@ -21,10 +21,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define ASIDE_MS  1000 // for looks and farewells, which have no deadline of their own
-#define RECVS_MAX 2U   // of one read through libssl, which does not end while messages of TLS come
-#define UPDATES_MAX \
-    64U // key updates of a client: each is work, and none is needed before 2^24 records
+#define ASIDE_MS    1000 // for looks and farewells, which have no deadline of their own
+#define RECVS_MAX   2U   // of one read through libssl: it does not end while messages of TLS come
+#define UPDATES_MAX 256U // key updates: each is work, none is needed before 2^24 records
 
 struct wire {
     int fd;
@@ -35,7 +34,7 @@ struct wire {
     unsigned recvs;     // of this read
     bool signs;         // a server's handshake that may have to wait for its key's owner
     bool waiting;       // it does, or for a fibre
-    bool has_waited; // for the owner
+    bool has_waited;    // for the owner
     bool has_peer;
     unsigned updates; // of keys, by a server's client
     uint32_t wants;
@@ -132,16 +131,14 @@ static int wire_signed(SSL *ssl, void *context)
     return 1;
 }
 
-static void wire_note(int is_ours, int version, int type, const void *message, size_t n, SSL *ssl,
-                      void *context)
+// Told of each handshake message; after the handshake, of TLS 1.3 and our contexts, these are key
+// updates (RFC 8446 4.6.3) and our answers to them.
+static void wire_note(const SSL *ssl, int where, int value)
 {
-    struct wire *wire = context;
-    const uint8_t *kind = message;
+    struct wire *wire = SSL_get_app_data(ssl);
 
-    (void)version;
-    (void)ssl;
-    wire->updates +=
-        !is_ours && type == SSL3_RT_HANDSHAKE && n > 0 && kind[0] == SSL3_MT_KEY_UPDATE;
+    (void)value;
+    wire->updates += wire->has_peer && where == SSL_CB_ACCEPT_LOOP;
 }
 
 // For contexts of net/tls_server.h.
@@ -151,9 +148,9 @@ static struct err wire_start_signing(struct wire *wire)
     if (!wire->signs)
         return OK;
     tls_key_enter_thread();
-    SSL_set_msg_callback(wire->ssl, wire_note);
-    SSL_set_msg_callback_arg(wire->ssl, wire);
-    ENSURE(SSL_set_async_callback(wire->ssl, wire_signed) == 1 &&
+    SSL_set_info_callback(wire->ssl, wire_note);
+    ENSURE(SSL_set_app_data(wire->ssl, wire) == 1 &&
+               SSL_set_async_callback(wire->ssl, wire_signed) == 1 &&
                SSL_set_async_callback_arg(wire->ssl, wire) == 1,
            ERR_INTERNAL, "TLS: no way to wait");
     return OK;
