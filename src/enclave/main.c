@@ -4,6 +4,7 @@
 // environment and no file.
 #include "base/must.h"
 #include "crypto/anchors.h"
+#include "crypto/openssl/libcrypto.h"
 #include "enclave/env.h"
 #include "enclave/sandbox.h"
 #include "enclave/supervise.h"
@@ -15,6 +16,11 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+
+// libssl makes room for a handshake message as soon as its length is said: up to 128 KiB for a
+// ClientHello of which ten bytes have come, in each of 4,096 connections. This is enough for all
+// that clients send (certificates: 32 KiB, of which libcrypto makes four thirds).
+#define FRONT_LARGEST (48U << 10)
 
 static struct err main_vault(void)
 {
@@ -43,6 +49,7 @@ static struct err main_front(void)
         .seal = sandbox_enter_front,
     };
 
+    TRY(libcrypto_init_bounded(FRONT_LARGEST));
     TRY(sandbox_prepare());
     return front_run(&env);
 }

@@ -12,15 +12,19 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define CONNS_MAX    4096U
-#define DENIAL_MS    100 // denials that are told: ten a second,
-#define DENIAL_BURST 20  // and so many at once
-#define BEARER       "Bearer "
+#define CONNS_MAX 4096U
+#define BEARER    "Bearer "
+
+// So many at once, and one more each so many milliseconds.
+#define DENIAL_BURST   20 // denials that are told to the vault
+#define DENIAL_MS      100
+#define DOCUMENT_BURST 100 // documents of strangers: half of what the vault makes
+#define DOCUMENT_MS    20
 
 struct data {
     struct core *core;
     struct server_port *port;
-    int64_t denials_ms; // when the last denial that was told would have had its turn
+    int64_t denials_ms, documents_ms; // when the last one would have had its turn
 };
 
 static void data_dispatch(void *context, struct server_conn *conn);
@@ -138,17 +142,25 @@ const struct id *data_key(const struct call *call)
     return peer ? tlscert_key(call->core->tlscert, peer->server) : NULL;
 }
 
-// A bucket of DENIAL_BURST, filled by one each DENIAL_MS.
-static bool data_may_tell(struct data *data)
+// A bucket of `burst`, filled by one each `each_ms`.
+static bool data_has_turn(int64_t *last_ms, int64_t each_ms, int64_t burst)
 {
     int64_t now_ms = deadline_now_ms();
 
-    if (data->denials_ms < now_ms - DENIAL_BURST * DENIAL_MS)
-        data->denials_ms = now_ms - DENIAL_BURST * DENIAL_MS;
-    if (data->denials_ms + DENIAL_MS > now_ms)
+    if (*last_ms < now_ms - burst * each_ms)
+        *last_ms = now_ms - burst * each_ms;
+    if (*last_ms + each_ms > now_ms)
         return false;
-    data->denials_ms += DENIAL_MS;
+    *last_ms += each_ms;
     return true;
+}
+
+struct err data_admit_document(const struct call *call, const struct permits_who *who)
+{
+    ENSURE(who->known ||
+               data_has_turn(&call->core->data->documents_ms, DOCUMENT_MS, DOCUMENT_BURST),
+           ERR_BUSY, "attestation: more than 50 documents a second for strangers; try again");
+    return OK;
 }
 
 static void data_told(void *context, struct link_answer *answer)
@@ -175,7 +187,7 @@ void data_deny(struct call *call, uint16_t operation, const struct permits_who *
     bool is_known = code == ERR_DENIED;
 
     core->counters.row[is_known ? COUNTERS_DENIED_KNOWN : COUNTERS_DENIED_UNKNOWN]++;
-    if (!data_may_tell(core->data))
+    if (!data_has_turn(&core->data->denials_ms, DENIAL_MS, DENIAL_BURST))
         return;
     memcpy(denial.identity, who->identity, sizeof(denial.identity));
     denial.source = bytes_take(server_conn_source(call->data), DENIAL_SOURCE_MAX);

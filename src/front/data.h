@@ -27,6 +27,9 @@ const struct server_request *data_request(const struct call *call);
 void data_identify(struct call *call, struct permits_who *out);
 // The id of the key to which this connection speaks; NULL when it is not open any more.
 const struct id *data_key(const struct call *call);
+// ERR_BUSY: whoever nobody knows has had his documents. The vault makes few, and whoever creates
+// accounts needs some, too.
+FALLIBLE data_admit_document(const struct call *call, const struct permits_who *who);
 // It was denied: counted, and told to the vault and as an event as often as may be.
 void data_deny(struct call *call, uint16_t operation, const struct permits_who *who,
                enum err_code code);

@@ -102,6 +102,7 @@ struct err service_attestation(struct call *call, const struct routes_request *r
     TRY(service_read_nonce(nonce, &m.nonce.n, request->query));
     m.nonce.p = nonce;
     ENSURE(key, ERR_PHASE, "the TLS key of this connection is not open any more; connect anew");
+    TRY(data_admit_document(call, &request->who));
     m.key = BYTES_OF(key->b);
     TRY(link_begin(call->core->link, &wr, MSG_ATTESTATION,
                    2 + NONCE_BYTES_MAX + sizeof(struct id)));

@@ -109,6 +109,7 @@ static struct err server_input_body(struct server_input *input, size_t head_len,
     if (head->chunked) {
         TRY(http_dechunk(body, have, request_max, &body_len, &used));
         *whole = used > 0;
+        input->head_len = head_len;
     } else {
         ENSURE(head->content_length <= request_max, ERR_TOO_LARGE, "body: larger than the limit");
         body_len = used = (size_t)head->content_length;
@@ -119,6 +120,19 @@ static struct err server_input_body(struct server_input *input, size_t head_len,
     input->work->request =
         (struct server_request) { .head = head, .body = bytes_of(body, body_len) };
     return OK;
+}
+
+// Chunks may come one by one: neither the head nor those before are looked at again for each. True:
+// the chunked body whose head is there is not whole (or bad).
+static bool server_input_waits(struct server_input *input, size_t request_max, struct err *err)
+{
+    size_t from = input->at + input->head_len, used = 0;
+
+    if (input->head_len == 0)
+        return false;
+    *err = http_measure(&input->chunks, &used, bytes_of(input->p + from, input->len - from),
+                        request_max);
+    return err->code || used == 0;
 }
 
 static enum server_input_result server_input_refuse(unsigned *status, unsigned is)
@@ -138,6 +152,10 @@ enum server_input_result server_input_parse(struct server_input *input, size_t r
     *err = OK;
     if (input->len == input->at || input->len - input->at < input->need)
         return SERVER_INPUT_SOME;
+    if (server_input_waits(input, request_max, err)) {
+        *status = err->code == ERR_TOO_LARGE ? 413 : 400;
+        return err->code ? SERVER_INPUT_BAD : SERVER_INPUT_HEAD;
+    }
     have = bytes_of(input->p + input->at, input->len - input->at);
     head = &input->work->head;
     *err = http_parse_request(head, &head_len, have);
@@ -178,7 +196,8 @@ void server_input_identify(struct server_input *input, struct server_input_pool 
 void server_input_next(struct server_input *input, struct server_input_pool *pool)
 {
     input->at += input->used;
-    input->used = input->need = 0;
+    input->used = input->need = input->head_len = 0;
+    input->chunks = (struct http_chunks) { 0 };
     if (input->at == input->len)
         server_input_drop(input, pool);
 }

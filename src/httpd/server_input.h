@@ -28,6 +28,8 @@ struct server_input {
     size_t at, len, cap;            // [at, len) is not answered yet
     size_t used;                    // bytes that the request takes
     size_t need;                    // do not parse again before so many bytes are there
+    size_t head_len;                // not 0: of a chunked request that is not whole
+    struct http_chunks chunks;      // of its body
 };
 
 enum server_input_result {

@@ -12,7 +12,7 @@
 #include <string.h>
 
 #define METHOD_MAX     32   // bytes
-#define CHUNKS_MAX     8192 // each call of http_dechunk looks at all of them again
+#define CHUNKS_MAX     8192 // http_dechunk looks at all of them again
 #define CHUNK_LINE_MAX 10   // eight hex digits, CR, LF
 
 static uint8_t http_lower(uint8_t c)
@@ -384,38 +384,35 @@ static struct err http_chunk(size_t *size, size_t *line_len, bool *whole, struct
     return OK;
 }
 
-// Looks at all chunks without changing them. *used is 0 while the last one or the trailers miss.
-static struct err http_measure(size_t *body_len, size_t *used, struct bytes all, size_t body_max)
+struct err http_measure(struct http_chunks *chunks, size_t *used, struct bytes in, size_t body_max)
 {
-    size_t at = 0, trailers;
+    size_t size, line_len, trailers;
+    bool whole;
 
-    *body_len = 0;
     *used = 0;
-    for (size_t chunks = 0;; chunks++) {
-        size_t size, line_len;
-        bool whole;
-
-        TRY(http_chunk(&size, &line_len, &whole, bytes_skip(all, at)));
-        ENSURE(size <= body_max - *body_len, ERR_TOO_LARGE, "HTTP: body is too large");
+    for (;; chunks->count++) {
+        TRY(http_chunk(&size, &line_len, &whole, bytes_skip(in, chunks->at)));
+        ENSURE(size <= body_max - chunks->body_len, ERR_TOO_LARGE, "HTTP: body is too large");
         if (!whole)
             return OK;
-        at += line_len;
         if (size == 0)
             break;
-        ENSURE(chunks < CHUNKS_MAX, ERR_TOO_LARGE, "HTTP: more than 8192 chunks");
-        *body_len += size;
-        at += size + 2;
+        ENSURE(chunks->count < CHUNKS_MAX, ERR_TOO_LARGE, "HTTP: more than 8192 chunks");
+        chunks->body_len += size;
+        chunks->at += line_len + size + 2;
     }
-    TRY(http_trailers(&trailers, bytes_skip(all, at)));
-    *used = trailers ? at + trailers : 0;
+    TRY(http_trailers(&trailers, bytes_skip(in, chunks->at + line_len)));
+    *used = trailers ? chunks->at + line_len + trailers : 0;
     return OK;
 }
 
 struct err http_dechunk(uint8_t *data, size_t n, size_t body_max, size_t *body_len, size_t *used)
 {
+    struct http_chunks chunks = { 0 };
     size_t from = 0, to = 0;
 
-    TRY(http_measure(body_len, used, bytes_of(data, n), body_max));
+    TRY(http_measure(&chunks, used, bytes_of(data, n), body_max));
+    *body_len = chunks.body_len;
     while (*used > 0 && to < *body_len) {
         size_t size, line_len;
 

@@ -35,6 +35,15 @@ FALLIBLE http_parse_response(struct http_head *out, size_t *head_len, struct byt
 // fields for which that matters (Content-Length, Host, Transfer-Encoding) are refused when parsed.
 struct bytes http_field_get(const struct http_head *head, const char *name);
 
+// How far a chunked body was looked at; starts with zeroes.
+struct http_chunks {
+    size_t at, count; // where the next chunk begins, and how many there were
+    size_t body_len;  // bytes in these
+};
+
+// Looks at a chunked body without changing it, from where the last call came to: `in` begins where
+// it did then. *used is its length with the last chunk and trailers, 0 while incomplete.
+FALLIBLE http_measure(struct http_chunks *chunks, size_t *used, struct bytes in, size_t body_max);
 // Decodes a chunked body in place: data[0..n) holds what was received so far. *body_len is the
 // decoded length, *used the consumed length with the last chunk and trailers, 0 while incomplete.
 FALLIBLE http_dechunk(uint8_t *data, size_t n, size_t body_max, size_t *body_len, size_t *used);

@@ -36,6 +36,7 @@ struct own {
 // Kept in a session's ticket.
 struct ticket {
     uint8_t leaf[32], authority[32];
+    uint64_t shown_s; // when the certificate was judged
 };
 
 static int tls_server_index = -1; // of struct own in an SSL_CTX
@@ -83,7 +84,7 @@ static int tls_server_judge(X509_STORE_CTX *store, void *context)
 {
     const struct own *own = context;
     SSL *ssl = X509_STORE_CTX_get_ex_data(store, SSL_get_ex_data_X509_STORE_CTX_idx());
-    struct ticket ticket = { .authority = { 0 } };
+    struct ticket ticket = { .shown_s = own->options.clock(own->options.context) };
     bool is_taken;
 
     if (!ssl || !tls_chain_digest(ticket.leaf, X509_STORE_CTX_get0_cert(store)))
@@ -118,6 +119,36 @@ bool tls_server_identify(struct tls_peer *out, struct ssl_st *ssl)
         memcpy(out->authority, ticket.authority, sizeof(out->authority));
     }
     return true;
+}
+
+// Not libssl's own lifetime alone: with TLS 1.3 each resumption gives another ticket, which would
+// make one handshake with a certificate last for as long as somebody comes back.
+static bool tls_server_lasts(const struct own *own, SSL_SESSION *session)
+{
+    uint64_t now_s = own->options.clock(own->options.context);
+    struct ticket ticket;
+    void *data = NULL;
+    size_t n = 0;
+
+    if (SSL_SESSION_get0_ticket_appdata(session, &data, &n) != 1 || n == 0)
+        return true; // of nobody
+    if (n != sizeof(ticket))
+        return false;
+    memcpy(&ticket, data, sizeof(ticket));
+    return now_s >= ticket.shown_s && now_s - ticket.shown_s <= TICKET_MS / 1000;
+}
+
+static SSL_TICKET_RETURN tls_server_resume(SSL *ssl, SSL_SESSION *session, const unsigned char *key,
+                                           size_t key_n, SSL_TICKET_STATUS status, void *context)
+{
+    bool is_read = status == SSL_TICKET_SUCCESS || status == SSL_TICKET_SUCCESS_RENEW;
+
+    (void)ssl;
+    (void)key;
+    (void)key_n;
+    if (!is_read || !tls_server_lasts(context, session))
+        return SSL_TICKET_RETURN_IGNORE_RENEW;
+    return status == SSL_TICKET_SUCCESS ? SSL_TICKET_RETURN_USE : SSL_TICKET_RETURN_USE_RENEW;
 }
 
 static struct err tls_server_add_authority(X509_STORE *store, struct bytes der)
@@ -205,6 +236,7 @@ static struct err tls_server_settle(SSL_CTX *ctx, struct own *own)
                SSL_CTX_set1_sigalgs_list(ctx, OWN_ALGORITHMS) == 1 &&
                SSL_CTX_set1_client_sigalgs_list(ctx, CLIENT_ALGORITHMS) == 1 &&
                SSL_CTX_set_num_tickets(ctx, 1) == 1 &&
+               SSL_CTX_set_session_ticket_cb(ctx, NULL, tls_server_resume, own) == 1 &&
                SSL_CTX_set_session_id_context(ctx, own->chain.leaf_sha256,
                                               sizeof(own->chain.leaf_sha256)) == 1,
            ERR_INTERNAL, "TLS: algorithms or tickets not accepted");

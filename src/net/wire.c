@@ -21,8 +21,9 @@
 #include <sys/epoll.h>
 #include <sys/socket.h>
 
-#define ASIDE_MS  1000 // for looks and farewells, which have no deadline of their own
-#define RECVS_MAX 2U   // of one read through libssl, which does not end while messages of TLS come
+#define ASIDE_MS    1000 // for looks and farewells, which have no deadline of their own
+#define RECVS_MAX   2U   // of one read through libssl: it does not end while messages of TLS come
+#define UPDATES_MAX 256U // key updates: each is work, none is needed before 2^24 records
 
 struct wire {
     int fd;
@@ -33,8 +34,9 @@ struct wire {
     unsigned recvs;     // of this read
     bool signs;         // a server's handshake that may have to wait for its key's owner
     bool waiting;       // it does, or for a fibre
-    bool has_waited;
+    bool has_waited;    // for the owner
     bool has_peer;
+    unsigned updates; // of keys, by a server's client
     uint32_t wants;
     struct deadline until;
     void (*wake)(void *context); // when it need not wait any more
@@ -129,6 +131,16 @@ static int wire_signed(SSL *ssl, void *context)
     return 1;
 }
 
+// Told of each handshake message; after the handshake, of TLS 1.3 and our contexts, these are key
+// updates (RFC 8446 4.6.3) and our answers to them.
+static void wire_note(const SSL *ssl, int where, int value)
+{
+    struct wire *wire = SSL_get_app_data(ssl);
+
+    (void)value;
+    wire->updates += wire->has_peer && where == SSL_CB_ACCEPT_LOOP;
+}
+
 // For contexts of net/tls_server.h.
 static struct err wire_start_signing(struct wire *wire)
 {
@@ -136,7 +148,9 @@ static struct err wire_start_signing(struct wire *wire)
     if (!wire->signs)
         return OK;
     tls_key_enter_thread();
-    ENSURE(SSL_set_async_callback(wire->ssl, wire_signed) == 1 &&
+    SSL_set_info_callback(wire->ssl, wire_note);
+    ENSURE(SSL_set_app_data(wire->ssl, wire) == 1 &&
+               SSL_set_async_callback(wire->ssl, wire_signed) == 1 &&
                SSL_set_async_callback_arg(wire->ssl, wire) == 1,
            ERR_INTERNAL, "TLS: no way to wait");
     return OK;
@@ -262,7 +276,8 @@ static enum wire_result wire_judge_tls(struct wire *wire, int result)
         return WIRE_BLOCKED;
     }
     if (error == SSL_ERROR_WANT_ASYNC || error == SSL_ERROR_WANT_ASYNC_JOB) {
-        wire->waiting = wire->has_waited = true;
+        wire->waiting = true;
+        wire->has_waited = wire->has_waited || error == SSL_ERROR_WANT_ASYNC;
         wire->wants = 0;
         if (error == SSL_ERROR_WANT_ASYNC_JOB)
             wire_starve(wire);
@@ -318,10 +333,9 @@ static void wire_look(struct wire *wire)
 {
     bool is_over = SSL_is_init_finished(wire->ssl) || wire->broken;
 
-    if (is_over || wire->has_waited) {
+    if (is_over || wire->has_waited)
         (void)SSL_clear_mode(wire->ssl, SSL_MODE_ASYNC);
-        wire_feed();
-    }
+    wire_feed();
     wire->signs = !is_over;
     if (is_over && !wire->broken)
         wire->has_peer = tls_server_identify(&wire->peer, wire->ssl);
@@ -345,6 +359,10 @@ enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *
     ERR_clear_error();
     result = wire_judge_tls(wire, SSL_read_ex(wire->ssl, out, cap, n));
     *n = result == WIRE_DONE ? *n : 0;
+    if (wire->updates > UPDATES_MAX) {
+        wire->broken = true;
+        return WIRE_BROKEN;
+    }
     if (wire->signs && !wire->waiting)
         wire_look(wire);
     return result;

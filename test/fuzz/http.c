@@ -52,6 +52,8 @@ static void fuzz_chunks(struct bytes in)
 {
     uint8_t *data = malloc(in.n ? in.n : 1);
     size_t body_len, used, body_again, used_again;
+    struct http_chunks chunks = { 0 };
+    bool is_bad = false;
 
     must(data != NULL);
     if (in.n)
@@ -66,6 +68,10 @@ static void fuzz_chunks(struct bytes in)
             must(!http_dechunk(data, used, BODY_MAX, &body_again, &used_again).code);
             must(body_again == body_len && used_again == used);
         }
+        used_again = 0;
+        for (size_t n = 0; n <= in.n && used_again == 0 && !is_bad; n++) // byte by byte, the same
+            is_bad = http_measure(&chunks, &used_again, bytes_take(in, n), BODY_MAX).code;
+        must(!is_bad && used_again == used && chunks.body_len == body_len);
     }
     free(data);
 }

@@ -428,6 +428,28 @@ static void test_strangers_have_few_places(void **state)
     https_close(client);
 }
 
+// Documents are few: strangers have a part of them, and clients their own.
+static void test_strangers_have_few_documents(void **state)
+{
+    struct https *stranger = https_dial(NULL, NULL), *client = https_dial(NULL, NULL);
+    unsigned refused = 0;
+
+    (void)state;
+    permit_token(CLIENTS_METRICS, NULL);
+    for (int i = 0; i < 400; i++) {
+        assert_true(https_send(stranger, GET("/attestation?nonce=" NONCE)));
+        assert_true(https_read(stranger, true));
+        refused += strstr(stranger->text, "HTTP/1.1 503") != NULL;
+    }
+    assert_in_range(refused, 1, 300);
+    assert_in_range(bot_seen(MSG_ATTESTATION), 100, 400 - refused);
+    for (int i = 0; i < 20; i++)
+        https_expect(client, "GET /attestation?nonce=" NONCE " HTTP/1.1\r\n" HOST TOKEN "\r\n", 200,
+                     "document");
+    https_close(stranger);
+    https_close(client);
+}
+
 #define TEST(test) cmocka_unit_test_setup_teardown(test, ready, stop)
 
 int main(void)
@@ -446,6 +468,7 @@ int main(void)
         TEST(test_the_vault_has_lost_the_key),
         TEST(test_a_refused_signature),
         TEST(test_strangers_have_few_places),
+        TEST(test_strangers_have_few_documents),
     };
 
     return cmocka_run_group_tests(tests, make_certificates, drop_certificates);

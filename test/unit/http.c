@@ -229,6 +229,7 @@ static void chunked_read(void **state)
         "5\r\nabcde\r\n0\r\n\r\n",
         "1\r\na\r\n0001\r\nb\r\n03\r\ncde\r\n00000000\r\nX: y\r\nZ:\r\n\r\n",
     };
+    struct http_chunks chunks;
     uint8_t data[128];
     size_t body_len, used;
 
@@ -238,11 +239,16 @@ static void chunked_read(void **state)
 
         memcpy(data, cases[i], n);
         memcpy(data + n, "next", 4);
+        chunks = (struct http_chunks) { 0 };
         for (size_t cut = 0; cut < n; cut++) {
+            expect_ok(cases[i], http_measure(&chunks, &used, bytes_of(data, cut), 5));
+            assert_true(used == 0 && chunks.at <= cut);
             expect_ok(cases[i], http_dechunk(data, cut, 5, &body_len, &used));
             assert_int_equal(used, 0);
             assert_memory_equal(data, cases[i], n);
         }
+        expect_ok(cases[i], http_measure(&chunks, &used, bytes_of(data, n + 4), 5));
+        assert_true(used == n && chunks.body_len == 5);
         expect_ok(cases[i], http_dechunk(data, n + 4, 5, &body_len, &used));
         assert_int_equal(used, n);
         assert_true(bytes_equal_str(bytes_of(data, body_len), "abcde"));

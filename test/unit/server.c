@@ -194,6 +194,33 @@ static void test_body_in_pieces(void **state)
     (void)close(fd);
 }
 
+// Each piece is looked at when it comes; what follows the body is the next request.
+static void test_chunks_in_pieces(void **state)
+{
+    static const char text[] = "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n"
+                               "2\r\nhe\r\n3\r\nllo\r\n0\r\nX: y\r\n\r\nGET /q HTTP/1.1\r\n";
+    int fd = dial();
+
+    (void)state;
+    put(fd, "GET /before HTTP/1.1\r\nHost: x\r\n\r\n");
+    assert_true(saw(fd, "GET /before "));
+    for (const char *at = text; *at; at++) {
+        put(fd, (char[]) { *at, 0 });
+        (void)poll(NULL, 0, 1);
+    }
+    assert_true(saw(fd, "POST /p hello"));
+    put(fd,
+        "Host: x\r\n\r\nPOST /r HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n");
+    assert_true(saw(fd, "GET /q "));
+    put(fd, "a\r\n0\r\n\r\n");
+    assert_true(saw(fd, "POST /r a"));
+    put(fd, "POST /p HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n1\r\n");
+    (void)poll(NULL, 0, 20);
+    put(fd, "abc");
+    assert_true(saw(fd, "HTTP/1.1 400"));
+    (void)close(fd);
+}
+
 static void test_long_target_is_refused(void **state)
 {
     static char request[2000];
@@ -353,6 +380,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_answers, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_keeps_alive_and_pipelines, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_body_in_pieces, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_chunks_in_pieces, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long_target_is_refused, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_full_queue_is_busy, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_connections_are_bounded, set_up, tear_down),

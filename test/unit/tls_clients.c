@@ -233,6 +233,40 @@ static void test_resumed(void **state)
     }
 }
 
+// With TLS 1.3 each resumption gives another ticket: what was shown once counts for six hours, and
+// not for as long as somebody comes back.
+static void test_resumed_again_and_again(void **state)
+{
+    static const unsigned hours[] = { 0, 3, 6, 9, 12 };
+    const struct tlspki *authority = &root;
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(versions); i++) {
+        struct tlspki made = tlspki_make(&(struct tlspki_form) { .name = "client" }, &root);
+        SSL_CTX *ctx = host_client(versions[i], &made), *anyone = host_client(versions[i], NULL);
+        SSL_SESSION *session = NULL;
+        char wanted[160];
+
+        set_authorities(&authority, 1);
+        expected(wanted, &made, &root);
+        for (size_t j = 0; j < ARRAY_LEN(hours); j++) {
+            SSL *ssl;
+
+            atomic_store(&host.later_s, hours[j] * 3600);
+            ssl = host_tls(j ? anyone : ctx, host_dial(), session);
+            assert_string_equal(host_ask(ssl, "/"), hours[j] <= 6 ? wanted : "nobody ");
+            SSL_SESSION_free(session);
+            session = SSL_get1_session(ssl);
+            host_hang_up(ssl);
+        }
+        atomic_store(&host.later_s, 0);
+        SSL_SESSION_free(session);
+        SSL_CTX_free(ctx);
+        SSL_CTX_free(anyone);
+        tlspki_done(&made);
+    }
+}
+
 static void test_long_chain_is_refused(void **state)
 {
     SSL_CTX *ctx = host_client(TLS1_2_VERSION, &client);
@@ -291,6 +325,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_depth, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_stolen_certificate, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_resumed, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_resumed_again_and_again, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_long_chain_is_refused, set_up, tear_down),
     };
 

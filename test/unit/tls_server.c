@@ -3,6 +3,7 @@
 // owners of the key of every kind, resumption, and what no client gets.
 #include "net/tls_server.h"
 
+#include <limits.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -17,7 +18,8 @@
 #define FIBRE_BYTES 32768U // as libcrypto makes them
 #define FIBRE_USED  16384U // what a handshake may take of one
 #define PAINT       0xa5
-#define CROWD       300U // more handshakes than there are fibres
+#define UPDATES     40000 // 1 MB
+#define CROWD       300U  // more handshakes than there are fibres
 
 // The stacks of fibres are painted when they are made: how deep was one used?
 static struct {
@@ -179,21 +181,37 @@ static SSL *prepared(SSL_CTX *ctx)
     return ssl;
 }
 
-static void begin(SSL *ssl)
+// Sends the rest of the hello, or, when `fd` is -1, a part of it over a new connection.
+static int begin_part(SSL *ssl, int fd, long part)
 {
-    int fd = host_dial();
     char *hello;
     long n = BIO_get_mem_data(SSL_get_wbio(ssl), &hello);
+    bool is_rest = fd >= 0;
 
-    expect_ok("hello", fd_write_all(fd, bytes_of(hello, (size_t)n), deadline_in(WAIT_MS)));
-    must(SSL_set_fd(ssl, fd) == 1);
+    fd = is_rest ? fd : host_dial();
+    part = part < n ? part : n;
+    expect_ok("hello", fd_write_all(fd,
+                                    is_rest ? bytes_of(hello + part, (size_t)(n - part))
+                                            : bytes_of(hello, (size_t)part),
+                                    deadline_in(WAIT_MS)));
+    if (is_rest || part == n)
+        must(SSL_set_fd(ssl, fd) == 1);
+    return fd;
 }
 
-// More handshakes than fibres: those that find none wait for their turn.
+static void begin(SSL *ssl)
+{
+    (void)begin_part(ssl, -1, LONG_MAX);
+}
+
+// More handshakes than fibres: those that find none wait for their turn, also one whose hello is
+// not complete then.
 static void test_many_at_once(void **state)
 {
     SSL_CTX *ctx = host_client(TLS1_3_VERSION, NULL);
     static SSL *ssl[CROWD];
+    SSL *slow = prepared(ctx);
+    int fd;
 
     (void)state;
     atomic_store(&host.mode, OWNER_KEEPS);
@@ -203,6 +221,7 @@ static void test_many_at_once(void **state)
         begin(ssl[i]);
     for (int i = 0; i < WAIT_MS && atomic_load(&host.keeps) < 256; i++)
         (void)poll(NULL, 0, 1);
+    fd = begin_part(slow, -1, 100);
     (void)poll(NULL, 0, 100);
     assert_int_equal(atomic_load(&host.keeps), 256);
     host_hang_up(ssl[CROWD - 1]); // waits for a fibre
@@ -215,6 +234,10 @@ static void test_many_at_once(void **state)
         assert_string_equal(host_get(ssl[i]), "nobody ");
         host_hang_up(ssl[i]);
     }
+    (void)begin_part(slow, fd, 100);
+    assert_int_equal(SSL_connect(slow), 1);
+    assert_string_equal(host_ask(slow, "/"), "nobody ");
+    host_hang_up(slow);
     SSL_CTX_free(ctx);
 }
 
@@ -271,6 +294,59 @@ static void test_counts(void **state)
     assert_int_equal(counts.handshakes_failed, 1);
     assert_int_equal(server_port_count(host.port), 0);
     SSL_SESSION_free(session);
+    SSL_CTX_free(ctx);
+}
+
+struct flood {
+    int fd;
+    uint8_t *bytes;
+    size_t n;
+    pthread_t thread;
+    struct err err;
+};
+
+static void update(SSL *ssl, int times)
+{
+    for (int i = 0; i < times; i++)
+        must(SSL_key_update(ssl, SSL_KEY_UPDATE_NOT_REQUESTED) == 1 && SSL_do_handshake(ssl) == 1);
+}
+
+static void *pour(void *context)
+{
+    struct flood *flood = context;
+
+    flood->err = fd_write_all(flood->fd, bytes_of(flood->bytes, flood->n), deadline_in(WAIT_MS));
+    return NULL;
+}
+
+// Key updates (RFC 8446 4.6.3) cost their sender nothing when it has made them beforehand, and
+// carry no request: libssl must not read them for as long as they come, and they end some time.
+static void test_key_updates(void **state)
+{
+    SSL_CTX *ctx = host_client(TLS1_3_VERSION, NULL);
+    SSL *ssl = host_tls(ctx, host_dial(), NULL), *other = host_tls(ctx, host_dial(), NULL);
+    struct flood flood = { .fd = SSL_get_fd(ssl) };
+    BIO *bio = BIO_new(BIO_s_mem());
+    char *bytes;
+
+    (void)state;
+    update(ssl, 64);
+    assert_string_equal(host_ask(ssl, "/"), "nobody ");
+    assert_string_equal(host_ask(other, "/"), "nobody ");
+    SSL_set0_wbio(ssl, bio);
+    update(ssl, UPDATES);
+    must(host_put(ssl, "/"));
+    flood.n = (size_t)BIO_get_mem_data(bio, &bytes);
+    flood.bytes = (uint8_t *)bytes;
+    must(pthread_create(&flood.thread, NULL, pour, &flood) == 0);
+    (void)poll(NULL, 0, 20);
+    assert_string_equal(host_ask(other, "/"), "nobody ");
+    assert_int_equal(atomic_load(&host.requests), 3);
+    must(pthread_join(flood.thread, NULL) == 0);
+    assert_string_equal(host_get(ssl), "");
+    assert_int_equal(atomic_load(&host.requests), 3);
+    host_hang_up(other);
+    host_hang_up(ssl);
     SSL_CTX_free(ctx);
 }
 
@@ -348,6 +424,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_resumption, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_other_tickets, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_key_updates, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_contexts_refused, set_up, tear_down),
         cmocka_unit_test(test_depth),
     };

@@ -11,6 +11,7 @@
 #include <openssl/err.h>
 #include <openssl/evp.h>
 #include <openssl/rand.h>
+#include <stdlib.h>
 #include <sys/random.h>
 
 static struct pool *heap;
@@ -46,6 +47,40 @@ struct err libcrypto_init_in(struct pool *pool)
            "libcrypto: was used before its memory was set");
     heap = pool;
     return libcrypto_init();
+}
+
+static size_t largest = SIZE_MAX;
+
+static void *bounded_get(size_t n, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    return n && n <= largest ? malloc(n) : NULL;
+}
+
+static void bounded_put(void *p, const char *file, int line)
+{
+    (void)file;
+    (void)line;
+    free(p);
+}
+
+static void *bounded_resize(void *p, size_t n, const char *file, int line)
+{
+    if (n)
+        return n <= largest ? realloc(p, n) : NULL;
+    bounded_put(p, file, line);
+    return NULL;
+}
+
+struct err libcrypto_init_bounded(size_t n)
+{
+    ENSURE(!heap && largest == SIZE_MAX &&
+               CRYPTO_set_mem_functions(bounded_get, bounded_resize, bounded_put) == 1,
+           ERR_INTERNAL, "libcrypto: was used before its memory was set");
+    TRY(libcrypto_init()); // whose tables may be larger
+    largest = n;
+    return OK;
 }
 
 struct err libcrypto_init(void)

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: Apache-2.0
-// How libcrypto is started in the vault: all its memory comes from a wiped pool inside the locked
+// How libcrypto is started. In the vault: all its memory comes from a wiped pool inside the locked
 // arena, no configuration file is read, and its own random generator is seeded from getrandom(2).
 #pragma once
 
@@ -10,6 +10,9 @@
 // Must be the process's first use of libcrypto. `pool` lives as long as the process.
 // ERR_INTERNAL when libcrypto was used before.
 FALLIBLE libcrypto_init_in(struct pool *pool);
+// For a process that talks TLS with strangers: from here on nothing of more than `n` bytes is
+// allocated for them. Must be the process's first use of libcrypto. ERR_INTERNAL when it was not.
+FALLIBLE libcrypto_init_bounded(size_t n);
 // For programs without an arena: starts libcrypto without a configuration file.
 FALLIBLE libcrypto_init(void);
 // Stirs `seed` into the generators from which libcrypto makes keys for the calling thread, beside
