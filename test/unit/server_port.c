@@ -228,10 +228,13 @@ static void test_refusals(void **state)
     (void)snprintf(long_field, sizeof(long_field), "GET / HTTP/1.1\r\nHost: a\r\nX: %0*d",
                    HTTP_HEAD_MAX, 0);
     (void)snprintf(long_target, sizeof(long_target), "GET /%01500d HTTP/1.1\r\nHost: a\r\n\r\n", 0);
-    (void)strcpy(many_fields, "GET / HTTP/1.1\r\nHost: a\r\n");
-    for (int i = 0; i < HTTP_FIELDS_MAX; i++)
-        (void)strcat(many_fields, "X: y\r\n");
-    (void)strcat(many_fields, "\r\n");
+    for (int i = -1; i <= HTTP_FIELDS_MAX; i++) {
+        size_t at = strlen(many_fields);
+        const char *line = i < HTTP_FIELDS_MAX ? "X: y\r\n" : "\r\n";
+
+        (void)snprintf(many_fields + at, sizeof(many_fields) - at, "%s",
+                       i < 0 ? "GET / HTTP/1.1\r\nHost: a\r\n" : line);
+    }
     for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
         char line[100];
 

@@ -350,6 +350,58 @@ static void test_key_updates(void **state)
     SSL_CTX_free(ctx);
 }
 
+// -Wl,--wrap: time that passes at once, for those who ask in another file.
+static atomic_llong ahead_ms;
+
+int64_t __real_deadline_now_ms(void);
+int64_t __wrap_deadline_now_ms(void);
+
+int64_t __wrap_deadline_now_ms(void)
+{
+    return __real_deadline_now_ms() + atomic_load(&ahead_ms);
+}
+
+static void refresh_in_five_hours(void)
+{
+    atomic_store(&ahead_ms, 5LL * 3600 * 1000);
+    tls_server_refresh(host.context);
+    atomic_store(&ahead_ms, 0);
+}
+
+static void refresh_in_six_hours(void)
+{
+    atomic_store(&ahead_ms, 6LL * 3600 * 1000 + 1000);
+    tls_server_refresh(host.context);
+    atomic_store(&ahead_ms, 0);
+}
+
+// Keys of tickets live for six hours.
+static void test_ticket_keys(void **state)
+{
+    static const struct {
+        void (*refresh)(void);
+        int is_resumed;
+    } cases[] = { { refresh_in_five_hours, 1 }, { refresh_in_six_hours, 0 } };
+    SSL_CTX *ctx = host_client(TLS1_3_VERSION, NULL);
+
+    (void)state;
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        SSL *ssl = host_tls(ctx, host_dial(), NULL);
+        SSL_SESSION *session;
+
+        assert_string_equal(host_ask(ssl, "/"), "nobody ");
+        session = SSL_get1_session(ssl);
+        host_hang_up(ssl);
+        host_call(cases[i].refresh);
+        ssl = host_tls(ctx, host_dial(), session);
+        assert_string_equal(host_ask(ssl, "/"), "nobody ");
+        assert_int_equal(SSL_session_reused(ssl), cases[i].is_resumed);
+        host_hang_up(ssl);
+        SSL_SESSION_free(session);
+    }
+    SSL_CTX_free(ctx);
+}
+
 // A ticket says nothing to another context, even of the same key.
 static void test_other_tickets(void **state)
 {
@@ -422,6 +474,7 @@ int main(void)
         cmocka_unit_test_setup_teardown(test_owner_never_answers, set_up_impatient, tear_down),
         cmocka_unit_test_setup_teardown(test_many_at_once, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_resumption, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_ticket_keys, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_counts, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_other_tickets, set_up, tear_down),
         cmocka_unit_test_setup_teardown(test_key_updates, set_up, tear_down),

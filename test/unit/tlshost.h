@@ -51,6 +51,7 @@ static struct host {
     atomic_bool releases; // what is kept is answered
     struct server_conn *held;
     _Atomic(struct tls_context *) next; // takes the place of the context
+    _Atomic(void (*)(void)) call;       // in the loop's thread
 } host;
 
 // RFC 8446 4.4.3 and RFC 8422 5.4, once more.
@@ -107,6 +108,7 @@ static inline void host_answer(void)
 static inline void host_tick(void *context)
 {
     struct tls_context *next = atomic_load(&host.next);
+    void (*call)(void) = atomic_load(&host.call);
 
     (void)context;
     if (next) {
@@ -115,6 +117,9 @@ static inline void host_tick(void *context)
         host.context = next;
         atomic_store(&host.next, NULL);
     }
+    if (call)
+        call();
+    atomic_store(&host.call, NULL);
     if (atomic_load(&host.mode) != OWNER_KEEPS || atomic_load(&host.releases))
         host_answer();
     loop_timer_set(host.timer, deadline_in(20));
@@ -226,6 +231,13 @@ static inline void host_renew(void)
 {
     atomic_store(&host.next, host_context());
     while (atomic_load(&host.next))
+        (void)poll(NULL, 0, 1);
+}
+
+static inline void host_call(void (*call)(void))
+{
+    atomic_store(&host.call, call);
+    while (atomic_load(&host.call))
         (void)poll(NULL, 0, 1);
 }
 
