@@ -428,8 +428,7 @@ int main(void)
         cmocka_unit_test(other_enclaves),  cmocka_unit_test(other_roots_and_bytes),
         cmocka_unit_test(keyset_receipts), cmocka_unit_test(status_documents),
         cmocka_unit_test(status_refusals), cmocka_unit_test(offer_digests),
-        cmocka_unit_test(offers),          cmocka_unit_test(keysets),
-        cmocka_unit_test(signatures),
+        cmocka_unit_test(offers),          cmocka_unit_test(signatures),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);
