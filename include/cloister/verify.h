@@ -129,6 +129,7 @@ struct cloister_verify_status {
     uint8_t anchor;              // 0 none, 1 file, 2 dynamodb
     uint8_t anchored; // 1: what is in force stands in the anchor (PROTOCOL.md section 11)
     uint64_t timestamp_ms;
+    uint8_t keyset[16]; // of cloister_verify_tls: in which the key was generated; else zero
 };
 
 // The library's version, "MAJOR.MINOR.PATCH".
@@ -173,7 +174,8 @@ int cloister_verify_status(const struct cloister_verify_trust *trust,
 // bytes) of the peer's SubjectPublicKeyInfo (DER), taken from the very connection over which the
 // document came; a document that names another key is refused. As live as a status; trust->nonce
 // must be there, of at least 16 bytes. The connection's certificate, its names and its chain, is
-// not judged: this takes their place.
+// not judged: this takes their place. Where no administrators are configured, compare out->keyset
+// with one that you know: whoever can make a keyset of his own knows the keys in it.
 int cloister_verify_tls(const struct cloister_verify_trust *trust,
                         struct cloister_verify_bytes document, const uint8_t *spki_sha256,
                         struct cloister_verify_status *out, struct cloister_verify_error *error);

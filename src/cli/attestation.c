@@ -99,15 +99,18 @@ static void show_status(struct out *out, const struct receipt_status *status)
 }
 
 // The key as hex, and in the form that curl's --pinnedpubkey takes.
-static void show_key(struct out *out, const uint8_t spki_sha256[static 32])
+static void show_key(struct out *out, const struct receipt_tls *key)
 {
+    char keyset[ID_TEXT];
     uint8_t pin[64];
     struct wr wr = WR_OF(pin);
 
     wr_str(&wr, "sha256//");
-    base64_write(&wr, bytes_of(spki_sha256, 32));
-    out_digits(out, "spki_sha256", bytes_of(spki_sha256, 32));
+    base64_write(&wr, BYTES_OF(key->spki_sha256));
+    out_digits(out, "spki_sha256", BYTES_OF(key->spki_sha256));
     out_text(out, "pin", wr_done(&wr));
+    id_text(keyset, &key->keyset);
+    out_str(out, "keyset", keyset);
 }
 
 static void show(struct cli *cli, const struct attest *doc)
@@ -116,7 +119,7 @@ static void show(struct cli *cli, const struct attest *doc)
     struct bytes user_data = doc->has_user_data ? doc->user_data : BYTES_NONE;
     const char *tag = userdata_tag(user_data);
     struct receipt_status status;
-    uint8_t spki_sha256[32];
+    struct receipt_tls key;
 
     out_str(out, "anchors", anchors_this.name);
     out_str(out, "document", tag ? tag : "not a document of Cloister");
@@ -127,8 +130,8 @@ static void show(struct cli *cli, const struct attest *doc)
         out_hex(out, "nonce", doc->nonce);
     if (doc->has_public_key)
         out_hex(out, "public_key", doc->public_key);
-    if (!userdata_read_tls(&status, spki_sha256, user_data).code)
-        show_key(out, spki_sha256);
+    if (!userdata_read_tls(&status, &key, user_data).code)
+        show_key(out, &key);
     else if (userdata_read_status(&status, user_data).code) {
         if (user_data.n)
             out_hex(out, "user_data", user_data);
@@ -193,6 +196,27 @@ static FALLIBLE configuration_of_options(struct cli *cli, bool *is_pinned)
     return OK;
 }
 
+// --keyset, or the trust file's; those do not count beside --pcr0.
+static FALLIBLE keysets_of_options(struct cli *cli)
+{
+    bool is_endpoint = cli->args.word && endpoint_is_url(cli->args.word);
+    struct trust *trust = &cli->trust;
+    const char *value;
+    size_t at = 0;
+
+    if (args_has(&cli->args, "keyset") || args_has(&cli->args, "pcr0"))
+        trust->keyset_len = 0;
+    while ((value = args_next(&cli->args, "keyset", &at))) {
+        if (!is_endpoint)
+            return CLI_USAGE_ERROR(cli, "--keyset: only for https://HOST[:PORT]");
+        if (trust->keyset_len == CONFIG_KEYSETS)
+            return CLI_USAGE_ERROR(cli, "--keyset: expected at most 16 ids");
+        if (id_parse(&trust->keyset[trust->keyset_len++], bytes_str(value)).code)
+            return CLI_USAGE_ERROR(cli, "--keyset: expected an id of 32 lower-case hex digits");
+    }
+    return OK;
+}
+
 static FALLIBLE load_pins(struct cli *cli, struct proof_trust *out)
 {
     const struct trust *trust = &cli->trust;
@@ -201,6 +225,7 @@ static FALLIBLE load_pins(struct cli *cli, struct proof_trust *out)
     TRY(cli_load_trust(cli, !args_has(&cli->args, "pcr0")));
     TRY(cli_read_pcr0(cli));
     TRY(configuration_of_options(cli, &is_pinned));
+    TRY(keysets_of_options(cli));
     if (trust->pcr0_len == 0)
         return CLI_USAGE_ERROR(cli,
                                "say which code you trust: --pcr0 HEX, or pcr0 in the trust file");
@@ -273,6 +298,8 @@ static FALLIBLE check_endpoint(struct cli *cli, const struct proof_trust *pins,
     asked.document = endpoint.document;
     asked.spki_sha256 = endpoint.spki_sha256;
     asked.now_ms = cli_now_ms();
+    asked.keyset = cli->trust.keyset;
+    asked.keyset_len = cli->trust.keyset_len;
     out_str(&cli->out, "endpoint", cli->args.word);
     endpoint_explain(&cli->out, pins, &asked);
     TRY(proof_check_tls(pins, &asked, &status));

@@ -69,7 +69,7 @@ void commands_help_all(void)
          "  url = unix:///run/cloister/rest.sock\n"
          "  token_file = token\n"
          "  pcr0 = 96 hex digits of the image that you built or trust\n"
-         "  keyset = 32 hex digits; optional: take accounts of these keysets only\n"
+         "  keyset = 32 hex digits; optional: take keys of these keysets only\n"
          "  configuration = configuration.bin\n\n"
          "Exit codes: 0 done, 1 refused, 2 usage, 3 unreachable, 4 UNVERIFIED,\n"
          "5 code ok but deployment unverified. Example:\n\n"

@@ -71,6 +71,7 @@ static const struct args_option verify_options[] = {
     { "pcr0", NULL, ARGS_REPEATED, "HEX", "the code that you trust, in place of the trust file" },
     { "config", NULL, ARGS_VALUE, "C.bin", "the configuration that you trust" },
     { "pcr16", NULL, ARGS_VALUE, "HEX", "its measurement, in place of --config" },
+    { "keyset", NULL, ARGS_REPEATED, "ID", "the keyset of the connection's key that you trust" },
     { "nonce", NULL, ARGS_VALUE, "HEX", "the nonce that the document must carry" },
     { "allow-debug", NULL, ARGS_FLAG, NULL, "accept debug mode, which protects nothing" },
     END,
@@ -346,7 +347,9 @@ const struct commands_entry commands_table[] = {
       "very connection ends in the enclave; each check is a line. The certificate is not judged:\n"
       "the attestation takes its place. Without FILE and URL the document is fetched from the\n"
       "service and has to be of now. A FILE (also base64) is judged at its own time. With PCR0\n"
-      "alone the code is known but not its configuration: exit code 5. Examples:\n\n"
+      "alone the code is known but not its configuration: exit code 5. --keyset is for URLs: "
+      "without\n"
+      "administrators, who can make a keyset of his own knows the keys in it. Examples:\n\n"
       "  cloister attest verify https://signer.example:9000 --pcr0 4f1c... --config C.bin\n"
       "  cloister attest verify document.cbor --pcr0 4f1c... --config C.bin\n",
       attestation_verify },

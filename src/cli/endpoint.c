@@ -173,17 +173,38 @@ static void say_configuration(const struct table *table, const struct proof_trus
         "PCR16: it runs under another configuration than the one that you trust");
 }
 
-static void say_key(const struct table *table, const struct attest *doc, const uint8_t *spki_sha256)
+static void say_keyset(const struct table *table, const struct proof_tls *asked,
+                       const struct id *keyset)
+{
+    const struct bytes open[] = {
+        BYTES_LIT("keyset"), BYTES_LIT("not compared"),
+        BYTES_LIT("without administrators, who makes a keyset of his own knows its keys: give "
+                  "--keyset")
+    };
+
+    if (asked->keyset_len == 0 && !table->is_over) {
+        out_row(table->out, open);
+        return;
+    }
+    say(table, "keyset", keyset && proof_takes_keyset(asked, keyset),
+        "its key was generated in a keyset that you trust",
+        keyset ? "its key is of another keyset than you trust: who made that one may know it"
+               : "the document names none");
+}
+
+static void say_key(const struct table *table, const struct attest *doc,
+                    const struct proof_tls *asked)
 {
     struct receipt_status status;
-    uint8_t attested[32];
-    bool is_tls =
-        !doc->has_public_key && !userdata_read_tls(&status, attested, doc->user_data).code;
+    struct receipt_tls key;
+    bool is_tls = !doc->has_public_key && !userdata_read_tls(&status, &key, doc->user_data).code;
 
-    say(table, "key", is_tls && bytes_equal(BYTES_OF(attested), bytes_of(spki_sha256, 32)),
-        "this very connection ends inside: its key was generated there and never left",
+    say(table, "key",
+        is_tls && bytes_equal(BYTES_OF(key.spki_sha256), bytes_of(asked->spki_sha256, 32)),
+        "the document names the key of this very connection, as one that was generated inside",
         is_tls ? "of another connection: somebody stands between you and the enclave"
                : "the document is not about a key of TLS connections");
+    say_keyset(table, asked, is_tls ? &key.keyset : NULL);
 }
 
 void endpoint_explain(struct out *out, const struct proof_trust *trust,
@@ -216,6 +237,6 @@ void endpoint_explain(struct out *out, const struct proof_trust *trust,
     say(&table, "code", is_trusted_image(trust, &doc), "PCR0: it runs an image that you trust",
         "PCR0: it runs another image than those that you trust");
     say_configuration(&table, trust, &doc);
-    say_key(&table, &doc, asked->spki_sha256);
+    say_key(&table, &doc, asked);
     out_table_end(out);
 }

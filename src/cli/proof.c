@@ -6,6 +6,8 @@
 #include "base/wr.h"
 #include "proto/offer.h"
 
+#include <string.h>
+
 static struct cloister_verify_error why; // its message outlives the call, as an error's text must
 
 static FALLIBLE verdict(int code)
@@ -109,14 +111,27 @@ struct err proof_check_status(const struct proof_trust *trust, struct bytes docu
     return verdict(cloister_verify_status(&pins, view(document), out, &why));
 }
 
+bool proof_takes_keyset(const struct proof_tls *asked, const struct id *keyset)
+{
+    for (size_t i = 0; i < asked->keyset_len; i++)
+        if (id_equal(&asked->keyset[i], keyset))
+            return true;
+    return asked->keyset_len == 0;
+}
+
 struct err proof_check_tls(const struct proof_trust *trust, const struct proof_tls *asked,
                            struct cloister_verify_status *out)
 {
     struct cloister_verify_trust pins = pins_of(trust, asked->nonce, asked->now_ms);
+    struct id keyset;
 
     out->struct_size = sizeof(*out);
-    return verdict(
-        cloister_verify_tls(&pins, view(asked->document), asked->spki_sha256, out, &why));
+    TRY(verdict(cloister_verify_tls(&pins, view(asked->document), asked->spki_sha256, out, &why)));
+    memcpy(keyset.b, out->keyset, sizeof(keyset.b));
+    if (proof_takes_keyset(asked, &keyset))
+        return OK;
+    *out = (struct cloister_verify_status) { .struct_size = sizeof(*out) };
+    return FAIL(ERR_UNTRUSTED, "user_data: the TLS key belongs to another keyset than you trust");
 }
 
 struct err proof_check_signature(const struct proof_trust *trust, struct bytes document,

@@ -44,12 +44,16 @@ struct proof_tls {
     struct bytes document, nonce; // the nonce that was sent, at least 16 bytes
     const uint8_t *spki_sha256;   // 32 bytes, of the key that this very connection has proved
     uint64_t now_ms;
+    const struct id *keyset; // any of these; none: not compared (say so to the user)
+    size_t keyset_len;
 };
 
 // Verifies that the connection ends inside the enclave: a live document of this image and
-// configuration that names its key.
+// configuration that names its key, and a keyset of asked->keyset.
 FALLIBLE proof_check_tls(const struct proof_trust *trust, const struct proof_tls *asked,
                          struct cloister_verify_status *out);
+// Whether it is one of asked->keyset, or none was asked for.
+bool proof_takes_keyset(const struct proof_tls *asked, const struct id *keyset);
 // Verifies no more of a document than who signed it, at `now_ms`: to say in steps what the others
 // say at once.
 FALLIBLE proof_check_signature(const struct proof_trust *trust, struct bytes document,

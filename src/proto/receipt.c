@@ -43,11 +43,12 @@ void receipt_write_status(struct wr *wr, const struct receipt_status *status)
     write_status(wr, status);
 }
 
-void receipt_write_tls(struct wr *wr, const uint8_t spki_sha256[static 32],
+void receipt_write_tls(struct wr *wr, const struct receipt_tls *key,
                        const struct receipt_status *status)
 {
     wr_str(wr, TAG_TLS);
     wr_u8(wr, 0);
-    wr_bytes(wr, bytes_of(spki_sha256, 32));
+    wr_bytes(wr, BYTES_OF(key->spki_sha256));
+    id_write(wr, &key->keyset);
     write_status(wr, status);
 }

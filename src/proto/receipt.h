@@ -25,6 +25,12 @@ struct receipt_status {
     bool anchored;               // what is in force stands in the anchor (PROTOCOL.md, "Anchor")
 };
 
+// A TLS key, as `attestation` names it.
+struct receipt_tls {
+    uint8_t spki_sha256[32]; // SHA-256 of its SubjectPublicKeyInfo (DER)
+    struct id keyset;        // in which it was generated
+};
+
 // user_data of an account's receipt: TAG_RECEIPT || 0 || tag_hash(TAG_RECEIPT, public bytes).
 // The public bytes contain policy hash, authoriser hash, keyset id and deployment id.
 void receipt_write_record(struct wr *wr, struct bytes record_public);
@@ -33,6 +39,6 @@ void receipt_write_keyset(struct wr *wr, struct bytes keyset_public);
 // user_data of `attestation`: TAG_STATUS or TAG_UNCONFIGURED || 0 || status fields.
 void receipt_write_status(struct wr *wr, const struct receipt_status *status);
 // user_data of `attestation` for a TLS key: TAG_TLS || 0 || SHA-256 of the key's DER
-// SubjectPublicKeyInfo || the same status fields.
-void receipt_write_tls(struct wr *wr, const uint8_t spki_sha256[static 32],
+// SubjectPublicKeyInfo || id of its keyset || the same status fields.
+void receipt_write_tls(struct wr *wr, const struct receipt_tls *key,
                        const struct receipt_status *status);

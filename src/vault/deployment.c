@@ -191,7 +191,8 @@ struct err deployment_attestation(struct turn *turn)
 {
     struct state *state = turn->state;
     struct rd rd = rd_of(turn->body);
-    uint8_t user_data[192], spki_sha256[32];
+    uint8_t user_data[192];
+    struct receipt_tls key;
     struct wr wr = WR_OF(user_data);
     struct receipt_status status = {
         .phase = (uint8_t)state->phase,
@@ -207,12 +208,12 @@ struct err deployment_attestation(struct turn *turn)
 
     TRY(msg_read_attestation(&m, &rd));
     if (m.key.n)
-        TRY(tls_attested(state, m.key, spki_sha256));
+        TRY(tls_attested(state, m.key, &key));
     TRY(deployment_admit(state));
     memcpy(status.manifest_digest, state->manifest_digest, sizeof(status.manifest_digest));
     memcpy(status.audit_head, state->audit_head, sizeof(status.audit_head));
     if (m.key.n)
-        receipt_write_tls(&wr, spki_sha256, &status);
+        receipt_write_tls(&wr, &key, &status);
     else
         receipt_write_status(&wr, &status);
     TRY(wr_end(&wr));

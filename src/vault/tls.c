@@ -204,7 +204,7 @@ struct err tls_certify(struct turn *turn)
     return certify_write(turn->out, &certify);
 }
 
-struct err tls_attested(struct state *state, struct bytes key, uint8_t spki_sha256[static 32])
+struct err tls_attested(struct state *state, struct bytes key, struct receipt_tls *out)
 {
     struct rd rd = rd_of(key);
     struct id id = id_read(&rd);
@@ -215,6 +215,7 @@ struct err tls_attested(struct state *state, struct bytes key, uint8_t spki_sha2
     ENSURE(slot->provenance == RECORD_GENERATED, ERR_DENIED,
            "key: was not generated inside; others may have it");
     p256_key_spki(slot->key, spki);
-    sha2_256(spki_sha256, BYTES_OF(spki));
+    sha2_256(out->spki_sha256, BYTES_OF(spki));
+    out->keyset = slot->keyset;
     return OK;
 }

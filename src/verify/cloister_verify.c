@@ -430,8 +430,8 @@ static FALLIBLE verify_tls(struct cloister_verify_status *out,
                            const struct cloister_verify_trust *trust,
                            struct cloister_verify_bytes document, const uint8_t *spki_sha256)
 {
-    uint8_t attested[SHA256_BYTES];
     struct receipt_status status;
+    struct receipt_tls key;
     struct attest doc;
 
     TRY(check_trust(trust));
@@ -439,10 +439,11 @@ static FALLIBLE verify_tls(struct cloister_verify_status *out,
     ENSURE(trust->nonce.size >= NONCE_LEAST, USAGE,
            "trust: nonce: expected at least 16 bytes that you chose");
     TRY(verify_live(&doc, trust, document));
-    TRY(userdata_read_tls(&status, attested, doc.user_data));
-    ENSURE(bytes_equal(BYTES_OF(attested), bytes_of(spki_sha256, sizeof(attested))), ERR_UNTRUSTED,
-           "user_data: names another TLS key than this connection's");
+    TRY(userdata_read_tls(&status, &key, doc.user_data));
+    ENSURE(bytes_equal(BYTES_OF(key.spki_sha256), bytes_of(spki_sha256, sizeof(key.spki_sha256))),
+           ERR_UNTRUSTED, "user_data: names another TLS key than this connection's");
     show_status(out, &status, doc.timestamp_ms);
+    memcpy(out->keyset, key.keyset.b, sizeof(out->keyset));
     return OK;
 }
 

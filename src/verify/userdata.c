@@ -22,21 +22,19 @@ const char *userdata_tag(struct bytes user_data)
     return NULL;
 }
 
-// What stands after the tag of a status, to the end.
-static FALLIBLE read_fields(struct receipt_status *out, struct bytes fields, bool unconfigured)
+// The fields of a status, to the end.
+static FALLIBLE read_fields(struct receipt_status *out, struct rd *rd, bool unconfigured)
 {
-    struct rd rd = rd_of(fields);
-
-    out->phase = rd_u8(&rd);
-    out->boot = id_read(&rd);
-    out->sequence = rd_u64(&rd);
-    rd_copy(&rd, out->audit_head, sizeof(out->audit_head));
-    out->manifest_serial = rd_u64(&rd);
-    rd_copy(&rd, out->manifest_digest, sizeof(out->manifest_digest));
-    out->seals = rd_u32(&rd);
-    out->anchor = rd_u8(&rd);
-    out->anchored = rd_bool(&rd);
-    TRY(rd_end(&rd));
+    out->phase = rd_u8(rd);
+    out->boot = id_read(rd);
+    out->sequence = rd_u64(rd);
+    rd_copy(rd, out->audit_head, sizeof(out->audit_head));
+    out->manifest_serial = rd_u64(rd);
+    rd_copy(rd, out->manifest_digest, sizeof(out->manifest_digest));
+    out->seals = rd_u32(rd);
+    out->anchor = rd_u8(rd);
+    out->anchored = rd_bool(rd);
+    TRY(rd_end(rd));
     ENSURE(unconfigured ? out->phase == PHASE_UNCONFIGURED
                         : out->phase == PHASE_CONFIGURED || out->phase == PHASE_READY ||
                               out->phase == PHASE_SEALED,
@@ -49,22 +47,24 @@ struct err userdata_read_status(struct receipt_status *out, struct bytes user_da
 {
     const char *tag = userdata_tag(user_data);
     bool unconfigured = tag && strcmp(tag, TAG_UNCONFIGURED) == 0;
+    struct rd rd;
 
     ENSURE(unconfigured || (tag && strcmp(tag, TAG_STATUS) == 0), ERR_UNTRUSTED,
            "user_data: expected a status document");
-    return read_fields(out, bytes_skip(user_data, strlen(tag) + 1), unconfigured);
+    rd = rd_of(bytes_skip(user_data, strlen(tag) + 1));
+    return read_fields(out, &rd, unconfigured);
 }
 
-struct err userdata_read_tls(struct receipt_status *out, uint8_t spki_sha256[static 32],
+struct err userdata_read_tls(struct receipt_status *out, struct receipt_tls *key,
                              struct bytes user_data)
 {
     const char *tag = userdata_tag(user_data);
-    struct bytes body;
+    struct rd rd;
 
     ENSURE(tag && strcmp(tag, TAG_TLS) == 0, ERR_UNTRUSTED,
            "user_data: expected the document of a TLS key");
-    body = bytes_skip(user_data, strlen(tag) + 1);
-    ENSURE(body.n > 32, ERR_MALFORMED, "user_data: ends too early");
-    memcpy(spki_sha256, body.p, 32);
-    return read_fields(out, bytes_skip(body, 32), false);
+    rd = rd_of(bytes_skip(user_data, strlen(tag) + 1));
+    rd_copy(&rd, key->spki_sha256, sizeof(key->spki_sha256));
+    key->keyset = id_read(&rd);
+    return read_fields(out, &rd, false);
 }

@@ -10,7 +10,7 @@ const char *userdata_tag(struct bytes user_data);
 // Reads user_data of a status document, under the tag that belongs to its phase. ERR_UNTRUSTED when
 // it is another document's.
 FALLIBLE userdata_read_status(struct receipt_status *out, struct bytes user_data);
-// Reads user_data of a document that names a TLS key: SHA-256 of its SubjectPublicKeyInfo (DER),
-// and the status at that time, which is of a phase after UNCONFIGURED.
-FALLIBLE userdata_read_tls(struct receipt_status *out, uint8_t spki_sha256[static 32],
+// Reads user_data of a document that names a TLS key: the key with its keyset, and the status
+// at that time, which is of a phase after UNCONFIGURED.
+FALLIBLE userdata_read_tls(struct receipt_status *out, struct receipt_tls *key,
                            struct bytes user_data);

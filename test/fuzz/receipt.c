@@ -10,12 +10,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t n)
     struct bytes in = bytes_of(data, n);
     const char *tag = userdata_tag(in);
     struct receipt_status status;
-    uint8_t out[256], spki[32];
+    struct receipt_tls key;
+    uint8_t out[256];
     struct wr wr = WR_OF(out);
 
     must(!tag || (strlen(tag) < n && memcmp(tag, data, strlen(tag) + 1) == 0));
-    if (!userdata_read_tls(&status, spki, in).code)
-        receipt_write_tls(&wr, spki, &status);
+    if (!userdata_read_tls(&status, &key, in).code)
+        receipt_write_tls(&wr, &key, &status);
     else if (!userdata_read_status(&status, in).code)
         receipt_write_status(&wr, &status);
     else

@@ -431,8 +431,8 @@ def texts():
           b'\xab' * 32 + be(1, 8) + b'\xdd' * 32 + be(2, 4) + b'\x01\x01')
     write('receipt', 'unconfigured', b'cloister-unconfigured-2\x00\x01' + b'\xb0' * 16 + be(0, 8) +
           b'\x00' * (32 + 8 + 32 + 4 + 2))
-    write('receipt', 'tls', b'cloister-tls-1\x00' + b'\xcd' * 32 + b'\x04' + b'\xb0' * 16 + be(3, 8) +
-          b'\xaa' * 32 + be(8, 8) + b'\xbb' * 32 + be(9, 4) + b'\x00\x00')
+    write('receipt', 'tls', b'cloister-tls-1\x00' + b'\xcd' * 32 + b'\xc5' * 16 + b'\x04' +
+          b'\xb0' * 16 + be(3, 8) + b'\xaa' * 32 + be(8, 8) + b'\xbb' * 32 + be(9, 4) + b'\x00\x00')
     write('receipt', 'account', b'cloister-receipt-1\x00' + b'\xab' * 32)
     write('receipt', 'keyset', b'cloister-keyset-1\x00' + b'\xab' * 32)
 

@@ -58,7 +58,7 @@ try {
     await new Promise((resolve) => { setTimeout(resolve, pause); });
     answers.push(await ask(agent));
   }
-  console.log(JSON.stringify({ spki: found.spkiSha256, phase: found.phase, answers }));
+  console.log(JSON.stringify({ spki: found.spkiSha256, keyset: found.keyset, phase: found.phase, answers }));
   agent.destroy();
 } catch (error) {
   console.log(JSON.stringify({ code: error.code, message: error.message, answers }));
@@ -224,7 +224,7 @@ def installed(tap, scene):
     tap.ok(made["verified"] and used["in_use"] and used["spki_sha256"] == made["spki_sha256"] == used["spki_sha256"]
            and used["certificate_sha256"] == scene.cert.fingerprint(hashes.SHA256()).hex(),
            "a key is made inside, certified for its request, and installed", (made, used))
-    scene.spki, scene.pin = made["spki_sha256"], made["pin"]
+    scene.spki, scene.pin, scene.keyset = made["spki_sha256"], made["pin"], made["keyset"]
     listed = json.loads(scene.must("tls", "list", "--json"))["tls_keys"]
     tap.ok([k["spki_sha256"] for k in listed] == [scene.spki], "tls list: its receipt verifies", listed)
 
@@ -233,16 +233,19 @@ def attested(tap, scene, when, spki=None):
     result, js = scene.verify(), scene.node()
     tap.ok(result.returncode == DONE and f"spki_sha256           {spki or scene.spki}\n" in result.stdout
            and "phase                 READY" in result.stdout, f"attest verify, {when}", shown(result))
-    tap.ok(isinstance(js, dict) and js.get("spki") == (spki or scene.spki) and js["answers"] == ["200 OK", "200 OK"],
+    tap.ok(isinstance(js, dict) and js.get("spki") == (spki or scene.spki) and js["keyset"] == scene.keyset and js["answers"] == ["200 OK", "200 OK"],
            f"verify-js, and requests to the key that it verified, {when}", js)
 
 
 def attested_otherwise(tap, scene):
     pcr0 = scene.platform.pcrs["pcr0"]
+    genuine = ("--pcr0", pcr0, "--config", scene.platform.config)
     other = scene.platform.dir / "other.bin"
     other.write_bytes(scene.platform.config.read_bytes().replace(bytes.fromhex(scene.platform.deployment), b"\x01" * 16))
     for label, pins, code, why in (
             ("PCR0 alone", ("--pcr0", pcr0), DEPLOYMENT, "deployment unverified"),
+            ("its keyset", (*genuine, "--keyset", scene.keyset), DONE, "keyset         ok"),
+            ("another keyset", (*genuine, "--keyset", "ab" * 16), UNVERIFIED, "keyset         FAILED"),
             ("another image", ("--pcr0", "ab" * 48, "--config", scene.platform.config), UNVERIFIED, "PCR0"),
             ("another configuration", ("--pcr0", pcr0, "--config", other), UNVERIFIED, "PCR16")):
         result = scene.verify(*pins)

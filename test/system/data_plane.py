@@ -297,9 +297,10 @@ def attested(tap, ask, connection, made):
     document = unb64(answer["document_b64"])
     cert = x509.load_der_x509_certificate(connection.sock.getpeercert(True))
     spki = sha256(cert.public_key().public_bytes(DER, SPKI))
-    tap.ok(b"cloister-tls-1\0" + spki in document and nonce in document
+    keyset = unb64(made["record_b64"])[18:34]
+    tap.ok(b"cloister-tls-1\0" + spki + keyset in document and nonce in document
            and spki.hex() == made["spki_sha256"],
-           "the document has the tag, the SPKI of this connection, and the nonce")
+           "the document has the tag, the SPKI of this connection, its keyset, and the nonce")
 
 
 def nobody(tap, ask, account, when):

@@ -19,7 +19,7 @@ import warnings
 
 sys.path.insert(0, os.path.dirname(__file__))
 from cloistertest import CLI, Tap, b64, canonical, run  # noqa: E402
-from notary import Identity, Notary, PCR0, pcr16_of, tls_user_data  # noqa: E402
+from notary import Identity, KEYSET, Notary, PCR0, pcr16_of, tls_user_data  # noqa: E402
 from cryptography.hazmat.primitives.asymmetric import ec, rsa  # noqa: E402
 
 ARN = "arn:aws:kms:eu-west-1:111122223333:key/1234abcd-12ab-34cd-56ef-1234567890ab"
@@ -137,7 +137,7 @@ def two_faced(connection, own=[]):
 class Scene:
     def __init__(self, folder):
         self.configuration = canonical("5c" * 16, ARN, 31337)
-        self.config = folder / "C.bin"
+        self.folder, self.config = folder, folder / "C.bin"
         self.config.write_bytes(self.configuration)
         self.other = folder / "other.bin"
         self.other.write_bytes(canonical("5d" * 16, ARN, 31337))
@@ -171,7 +171,8 @@ time           ok            made within five minutes of now
 nonce          ok            made for this request: nobody had it in store
 code           ok            PCR0: it runs an image that you trust
 configuration  ok            PCR16: it runs under the configuration that you trust
-key            ok            this very connection ends inside: its key was generated there and never left
+key            ok            the document names the key of this very connection, as one that was generated inside
+keyset         not compared  without administrators, who makes a keyset of his own knows its keys: give --keyset
 verified              yes
 deployment            5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c5c
 anchors               DEVELOPMENT
@@ -194,6 +195,7 @@ def genuine(tap, scene):
         result = scene.verify(server.url, "--json")
         said = json.loads(result.stdout)
         tap.ok(said["verified"] == "yes" and [row["result"] for row in said["checks"]] == ["not judged"] + 6 * ["ok"]
+               + ["not compared"] and said["keyset"] == KEYSET.hex()
                and said["spki_sha256"] == scene.mine.spki_sha256.hex() and said["phase"] == "READY",
                "genuine: as JSON", result.stdout)
         alone = scene.verify(server.url, pins=("--pcr0", PCR0.hex()))
@@ -233,9 +235,13 @@ def false_documents(tap, scene):
         ("of a debug enclave", lambda n: scene.genuine(n, pcrs={0: bytes(48)}), "debug", "document       FAILED"),
         ("signed by somebody else", lambda n: scene.genuine(n, key=stranger), "signature", "key            not reached"),
         ("with a public key, as for KMS", lambda n: scene.genuine(n, public_key=b"key"), "public_key", "key            FAILED"),
-        ("a status", lambda n: scene.notary.document(b"cloister-status-2\0" + data[47:], n), "user_data", "key            FAILED"),
+        ("a status", lambda n: scene.notary.document(b"cloister-status-2\0" + data[63:], n), "user_data", "key            FAILED"),
         ("a status that was UNCONFIGURED", lambda n: scene.notary.document(tls_user_data(scene.mine.spki_sha256, phase=1), n),
          "phase", "key            FAILED"),
+        ("with a keyset of 15 bytes", lambda n: scene.notary.document(tls_user_data(scene.mine.spki_sha256, KEYSET[1:]), n), "",
+         "key            FAILED"),
+        ("with a keyset of 17 bytes", lambda n: scene.notary.document(tls_user_data(scene.mine.spki_sha256, KEYSET + b"\xc5"), n),
+         "", "key            FAILED"),
         ("with a byte more", lambda n: scene.notary.document(data + b"\0", n), "", "key            FAILED"),
         ("about nothing", lambda n: scene.notary.document(None, n), "user_data", "key            FAILED"),
         ("cut", lambda n: scene.genuine(n)[:-1], "", "document       FAILED"),
@@ -254,6 +260,43 @@ def false_documents(tap, scene):
         tap.ok(said["verified"] == "UNVERIFIED" and {"check": "code", "result": "FAILED",
                "meaning": "PCR0: it runs another image than those that you trust"} in said["checks"],
                "another image, as JSON", said)
+
+
+def keysets(tap, scene):
+    """A genuine enclave attests a key of a keyset that somebody has made for himself."""
+    mine, other = KEYSET.hex(), "66" * 16
+    trust = scene.folder / "trust"
+    pins = f"pcr0 = {PCR0.hex()}\nconfiguration = {scene.config}\n"
+    forged = saying(lambda n: scene.notary.document(tls_user_data(scene.mine.spki_sha256, bytes.fromhex(other)), n))
+    ok, failed, open_ = "\nkeyset         ok ", "\nkeyset         FAILED ", "\nkeyset         not compared "
+
+    def by_file(*lines):
+        trust.write_text(pins + "".join(f"keyset = {line}\n" for line in lines))
+        return ("--trust", trust)
+
+    def accepted(name, result, line):
+        tap.ok(result.returncode == DONE and line in result.stdout and f"\nkeyset                {mine}\n" in result.stdout, name, shown(result))
+
+    with Server(saying(scene.genuine), scene.mine) as server:
+        accepted("keyset: by option", scene.verify(server.url, "--keyset", mine), ok)
+        accepted("keyset: one of two", scene.verify(server.url, "--keyset", other, "--keyset", mine), ok)
+        accepted("keyset: of the trust file", scene.verify(server.url, pins=by_file(other, mine)), ok)
+        accepted("keyset: the option in place of the trust file's", scene.verify(server.url, "--keyset", mine, pins=by_file(other)), ok)
+        accepted("keyset: none in the trust file", scene.verify(server.url, pins=by_file()), open_)
+        accepted("keyset: --pcr0, and the trust file's does not count", scene.verify(server.url, *by_file(other)), open_)
+    with Server(forged, scene.mine) as server:
+        for name, result in (("by option", scene.verify(server.url, "--keyset", mine)),
+                             ("by the trust file", scene.verify(server.url, pins=by_file(mine))),
+                             ("PCR0 alone", scene.verify(server.url, "--keyset", mine, pins=("--pcr0", PCR0.hex())))):
+            refused(tap, f"another keyset, {name}", result, UNVERIFIED, "another keyset")
+            tap.ok(failed in result.stdout and "\nkey            ok " in result.stdout, f"another keyset, {name}: the one check that fails",
+                   shown(result))
+        result = scene.verify(server.url)
+        tap.ok(result.returncode == DONE and open_ in result.stdout and f"\nkeyset                {other}\n" in result.stdout,
+               "nobody has said which: it is shown, and said not to be compared", shown(result))
+        for name, value in (("short", mine[:-1]), ("long", mine + "c"), ("upper case", mine.upper()), ("a name", "tls"), ("empty", "")):
+            refused(tap, f"--keyset: {name}", scene.verify(server.url, "--keyset", value), USAGE, "--keyset")
+        refused(tap, "--keyset beside a file", scene.verify(scene.config, "--keyset", mine), USAGE, "--keyset")
 
 
 def in_between(tap, scene):
@@ -382,6 +425,7 @@ def main():
         scene = Scene(pathlib.Path(folder))
         genuine(tap, scene)
         false_documents(tap, scene)
+        keysets(tap, scene)
         in_between(tap, scene)
         false_answers(tap, scene)
         slow(tap, scene)

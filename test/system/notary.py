@@ -109,8 +109,11 @@ def status_fields(phase=4, boot=b"\xb0" * 16, serial=0, anchor=0, anchored=0):
             + bytes([9 if serial else 0]) * 32 + bytes(4) + bytes([anchor, anchored]))
 
 
-def tls_user_data(spki_hash, **status):
-    return b"cloister-tls-1\0" + spki_hash + status_fields(**status)
+KEYSET = b"\xc5" * 16
+
+
+def tls_user_data(spki_hash, keyset=KEYSET, **status):
+    return b"cloister-tls-1\0" + spki_hash + keyset + status_fields(**status)
 
 
 class Identity:

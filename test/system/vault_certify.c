@@ -174,8 +174,8 @@ static struct vaulthost_answer ask_document(struct bytes named)
     return vaulthost_call(&host, MSG_ATTESTATION, wr_done(&wr));
 }
 
-// user_data byte for byte after PROTOCOL.md section 7: the key's hash before the status fields,
-// which are those of a document without a key.
+// user_data byte for byte after PROTOCOL.md section 7: the key's hash and its keyset before the
+// status fields, which are those of a document without a key.
 static void test_attested(void **context)
 {
     static struct attest with, without;
@@ -197,10 +197,12 @@ static void test_attested(void **context)
     assert_false(with.has_public_key);
     assert_true(bytes_equal_str(with.nonce, "0123456789abcdef"));
     user_data = with.user_data;
-    assert_int_equal(user_data.n, 15 + 32 + 103);
+    assert_int_equal(user_data.n, 15 + 32 + 16 + 103);
     assert_memory_equal(user_data.p, "cloister-tls-1", 15); // with its zero byte
     assert_memory_equal(user_data.p + 15, spki, sizeof(spki));
-    assert_true(bytes_equal(bytes_skip(user_data, 15 + 32),
+    assert_memory_equal(user_data.p + 15 + 32, tls_id.b, 16);
+    assert_memory_not_equal(user_data.p + 15 + 32, accounts_id.b, 16);
+    assert_true(bytes_equal(bytes_skip(user_data, 15 + 32 + 16),
                             bytes_skip(without.user_data, sizeof("cloister-status-2"))));
 }
 

@@ -335,65 +335,6 @@ static void status_refusals(void **state)
     assert_null(userdata_tag(BYTES_LIT(TAG_STATUS "\x01")));
 }
 
-// The document of a connection whose key has this hash; `cut` bytes are missing at its end.
-static struct bytes tls_document(const uint8_t spki[static 32], uint8_t phase, size_t cut)
-{
-    struct receipt_status status = { .phase = phase, .boot = { { 7 } }, .sequence = 8 };
-    struct wr wr = WR_OF(user_data_buf);
-    struct documents_fields fields = { .nonce = BYTES_LIT("sixteen bytes of") };
-
-    receipt_write_tls(&wr, spki, &status);
-    fields.user_data = bytes_take(wr_done(&wr), wr.len - cut);
-    return documents_make(dev, doc_buf, &fields);
-}
-
-static void connections(void **state)
-{
-    static const uint8_t mine[32] = { 1 }, other[32] = { 2 };
-    uint64_t now = now_ms();
-    const struct {
-        const char *name;
-        const uint8_t *attested, *shown;
-        uint8_t phase;
-        size_t cut;
-        const char *nonce;
-        uint64_t at_ms;
-        enum err_code code;
-        const char *what;
-    } cases[] = {
-        { "mine", mine, mine, PHASE_READY, 0, "sixteen bytes of", now, ERR_NONE, NULL },
-        { "sealed", mine, mine, PHASE_SEALED, 0, "sixteen bytes of", now, ERR_NONE, NULL },
-        { "another's", other, mine, PHASE_READY, 0, "sixteen bytes of", now, ERR_UNTRUSTED, "key" },
-        { "shown to another", mine, other, PHASE_READY, 0, "sixteen bytes of", now, ERR_UNTRUSTED,
-          "key" },
-        { "replayed", mine, mine, PHASE_READY, 0, "sixteen bytes oF", now, ERR_UNTRUSTED, "nonce" },
-        { "a short nonce", mine, mine, PHASE_READY, 0, "sixteen bytes o", now, ERR_UNTRUSTED,
-          "nonce" },
-        { "old", mine, mine, PHASE_READY, 0, "sixteen bytes of", now + 301000, ERR_EXPIRED, NULL },
-        { "ahead", mine, mine, PHASE_READY, 0, "sixteen bytes of", now - 301000, ERR_EXPIRED,
-          NULL },
-        { "unconfigured", mine, mine, PHASE_UNCONFIGURED, 0, "sixteen bytes of", now, ERR_UNTRUSTED,
-          "phase" },
-        { "cut", mine, mine, PHASE_READY, 1, "sixteen bytes of", now, ERR_MALFORMED, NULL },
-        { "no status", mine, mine, PHASE_READY, 106, "sixteen bytes of", now, ERR_MALFORMED, NULL },
-    };
-    struct cloister_verify_status status;
-
-    (void)state;
-    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
-        struct proof_tls asked = { tls_document(cases[i].attested, cases[i].phase, cases[i].cut),
-                                   bytes_str(cases[i].nonce), cases[i].shown, cases[i].at_ms };
-
-        expect_err(cases[i].name, proof_check_tls(&trust, &asked, &status), cases[i].code,
-                   cases[i].what);
-        assert_int_equal(status.audit_sequence, cases[i].code ? 0 : 8);
-    }
-    expect_err("as a status",
-               proof_check_status(&trust, tls_document(mine, PHASE_READY, 0),
-                                  BYTES_LIT("sixteen bytes of"), now, &status),
-               ERR_UNTRUSTED, "status");
-}
-
 // Only who signed it, and when: what it says is not looked at.
 static void signatures(void **state)
 {
@@ -487,8 +428,7 @@ int main(void)
         cmocka_unit_test(other_enclaves),  cmocka_unit_test(other_roots_and_bytes),
         cmocka_unit_test(keyset_receipts), cmocka_unit_test(status_documents),
         cmocka_unit_test(status_refusals), cmocka_unit_test(offer_digests),
-        cmocka_unit_test(offers),          cmocka_unit_test(connections),
-        cmocka_unit_test(signatures),
+        cmocka_unit_test(offers),          cmocka_unit_test(signatures),
     };
 
     return cmocka_run_group_tests(tests, set_up, tear_down);

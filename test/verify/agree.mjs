@@ -70,7 +70,7 @@ const SAY = {
     `anchor=${ANCHORS.indexOf(s.anchor)} anchored=${Number(s.anchored)} timestamp=${s.attestation.timestamp}`,
     `boot=${s.boot} audit_head=${hexOf(s.auditHead)} manifest_digest=${hexOf(s.manifestDigest)}`],
 };
-SAY.tls = SAY.status;
+SAY.tls = (s) => [...SAY.status(s), `keyset=${s.keyset}`];
 
 const ASK = {
   document: ({ document, trust }) => verify.verifyDocument(document, trust),

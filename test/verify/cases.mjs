@@ -444,7 +444,7 @@ function records(m) {
 }
 
 const statusBody = (change) => Buffer.concat(Object.values({
-  tag: Buffer.from('cloister-status-2\0'), key: Buffer.alloc(0), phase: hex('04'), boot: id(4),
+  tag: Buffer.from('cloister-status-2\0'), key: Buffer.alloc(0), keyset: Buffer.alloc(0), phase: hex('04'), boot: id(4),
   sequence: hex('ffffffffffffffff'), head: Buffer.alloc(32, 6), serial: hex('0000000000000008'),
   digest: Buffer.alloc(32, 7), seals: hex('00000009'), anchor: hex('00'), anchored: hex('00'),
   after: Buffer.alloc(0), ...change,
@@ -485,7 +485,8 @@ function statuses(m) {
 }
 
 const KEY = Buffer.alloc(32, 0x5c);
-const tlsBody = (change) => statusBody({ tag: Buffer.from('cloister-tls-1\0'), key: KEY, ...change });
+const KEYSET = id(0x5e);
+const tlsBody = (change) => statusBody({ tag: Buffer.from('cloister-tls-1\0'), key: KEY, keyset: KEYSET, ...change });
 
 /** A document of a TLS connection, its user_data changed before it is signed. */
 export function connection(m, change) {
@@ -520,11 +521,19 @@ function connections(m) {
     one('the key left out', 'malformed', { key: Buffer.alloc(0) }),
     one('a key of 31 bytes', 'malformed', { key: key.subarray(1) }),
     one('a key of 33 bytes', 'malformed', { key: Buffer.concat([key, hex('5c')]) }),
-    one('nothing after the tag', 'malformed', Object.fromEntries(['key', 'phase', 'boot', 'sequence', 'head', 'serial',
+    one('another keyset, which its caller compares', 'ok', { keyset: id(0x5f) }),
+    one('a keyset of zeros', 'ok', { keyset: Buffer.alloc(16) }),
+    one('the keyset left out', 'malformed', { keyset: Buffer.alloc(0) }),
+    one('a keyset of 15 bytes', 'malformed', { keyset: KEYSET.subarray(1) }),
+    one('a keyset of 17 bytes', 'malformed', { keyset: Buffer.concat([KEYSET, hex('5e')]) }),
+    one('key and keyset alone', 'malformed', Object.fromEntries(['phase', 'boot', 'sequence', 'head', 'serial',
+      'digest', 'seals', 'anchor', 'anchored'].map((name) => [name, Buffer.alloc(0)]))),
+    one('the keyset before the key', 'untrusted', { key: KEYSET, keyset: KEY }),
+    one('nothing after the tag', 'malformed', Object.fromEntries(['key', 'keyset', 'phase', 'boot', 'sequence', 'head', 'serial',
       'digest', 'seals', 'anchor', 'anchored'].map((name) => [name, Buffer.alloc(0)]))),
     one('a byte more', 'malformed', { after: hex('00') }),
     one('a byte less', 'malformed', { anchored: Buffer.alloc(0) }),
-    one('a status under its own tag', 'untrusted', { tag: Buffer.from('cloister-status-2\0'), key: Buffer.alloc(0) }),
+    one('a status under its own tag', 'untrusted', { tag: Buffer.from('cloister-status-2\0'), key: Buffer.alloc(0), keyset: Buffer.alloc(0) }),
     one('a status with a key', 'untrusted', { tag: Buffer.from('cloister-status-2\0') }),
     one('the tag of another version', 'untrusted', { tag: Buffer.from('cloister-tls-2\0') }),
     one('a tag without its zero', 'untrusted', { tag: Buffer.from('cloister-tls-1') }),

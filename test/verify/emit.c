@@ -141,12 +141,12 @@ static void make_status(const char *name, enum receipt_phase phase)
 
 static void make_tls(void)
 {
-    static const uint8_t spki[32] = { 0x5c };
+    static const struct receipt_tls key = { { 0x5c }, { { 0x5e } } };
     struct receipt_status status = { .phase = PHASE_READY, .boot = { { 4, 5 } }, .sequence = 7 };
     uint8_t memory[512];
     struct wr wr = WR_OF(memory);
 
-    receipt_write_tls(&wr, spki, &status);
+    receipt_write_tls(&wr, &key, &status);
     attest("tls.document",
            &(struct documents_fields) { wr_done(&wr), BYTES_LIT("a nonce of more than 16 bytes"),
                                         BYTES_NONE });

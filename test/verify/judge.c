@@ -169,7 +169,9 @@ static int tls(const struct request *r, struct cloister_verify_error *error)
 
     if (cloister_verify_tls(&r->trust, r->document, r->spki, &out, error) != CLOISTER_VERIFY_OK)
         return error->code;
-    return say_status(&out);
+    (void)say_status(&out);
+    put_hex("keyset", out.keyset, sizeof(out.keyset));
+    return 0;
 }
 
 static int judge(const char *kind, const struct request *r, struct cloister_verify_error *error)

@@ -145,13 +145,15 @@ function fetchDocument(url, nonce, timeoutMs) {
  * compare their key with it.
  *
  * @param {string|URL} url `https://HOST[:PORT]`
- * @param {import('./document.js').Trust & {timeoutMs?: number}} trust `nonce` is chosen at random when it
- *   is left out; `timeoutMs` is for the whole exchange, 15000 when left out
- * @returns {Promise<import('./receipts.js').Status & {spkiSha256: string}>} the error of what does not
+ * @param {import('./document.js').Trust & {timeoutMs?: number, keyset?: Uint8Array|string}} trust `nonce` is
+ *   chosen at random when it is left out; `timeoutMs` is for the whole exchange, 15000 when left out;
+ *   `keyset` is the id of the keyset in which the key must have been generated, not compared when left out
+ * @returns {Promise<import('./receipts.js').Status & {spkiSha256: string, keyset: string}>} the error of what does not
  *   answer, or not in time, is a VerifyError with the code `unreachable`
  */
 export async function verifyEndpoint(url, trust) {
-  const { timeoutMs = TIMEOUT_MS, nonce = Uint8Array.from(randomBytes(32)), ...pins } = trust;
+  const { timeoutMs = TIMEOUT_MS, nonce = Uint8Array.from(randomBytes(32)), keyset, ...pins } = trust;
+  const wanted = keyset === undefined ? undefined : toHex(pinned(keyset, 16, 'keyset'));
   const chosen = typeof nonce === 'string' ? fromHex(nonce, 'nonce') : nonce;
 
   ensure(chosen instanceof Uint8Array && chosen.length >= 16 && chosen.length <= 64, 'usage', 'nonce',
@@ -160,7 +162,11 @@ export async function verifyEndpoint(url, trust) {
     'configuration', 'give configuration or pcr16, or say anyConfiguration');
   const fetched = await fetchDocument(endpointOf(url), chosen, timeoutMs);
 
-  return verifyTls(fetched, { ...pins, nonce: chosen });
+  const found = await verifyTls(fetched, { ...pins, nonce: chosen });
+
+  ensure(wanted === undefined || found.keyset === wanted, 'untrusted', 'user_data.keyset',
+    'is another keyset than the trusted one');
+  return found;
 }
 
 /**

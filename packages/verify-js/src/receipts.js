@@ -168,7 +168,9 @@ export async function verifyStatus(document, trust) {
  * @param {{document: Uint8Array|string, spkiSha256: Uint8Array|string}} connection the document, and
  *   SHA-256 of the SubjectPublicKeyInfo (DER) of the very connection over which it came
  * @param {Trust} trust `at` defaults to now; `nonce` must be there, of at least 16 bytes
- * @returns {Promise<Status & {spkiSha256: string}>}
+ * @returns {Promise<Status & {spkiSha256: string, keyset: string}>} the id of the keyset in which the key
+ *   was generated. Where no administrators are configured, compare it with one that you know: whoever can
+ *   make a keyset of his own knows the keys in it
  */
 export async function verifyTls({ document, spkiSha256 }, trust) {
   const wanted = pinned(spkiSha256, 32, 'spkiSha256');
@@ -178,8 +180,9 @@ export async function verifyTls({ document, spkiSha256 }, trust) {
     'nonce', 'expected at least 16 bytes that you chose');
   const { attestation, reader } = await verifyLive(document, trust, ['tls'], 'the document of a TLS key');
   const found = reader.take(32, 'key');
+  const keyset = toHex(reader.take(16, 'keyset'));
   const status = readStatus(reader, false);
 
   ensure(equal(found, wanted), 'untrusted', 'user_data.key', 'is not the key of this connection');
-  return { ...status, spkiSha256: toHex(found), attestation };
+  return { ...status, spkiSha256: toHex(found), keyset, attestation };
 }

@@ -32,13 +32,14 @@ function identity() {
 
 const mine = identity();
 const other = identity();
+const KEYSET = Buffer.alloc(16, 0x5e);
 
 /** user_data and nonce of a document for a connection with this key. */
-function document(spki, nonce, more = {}) {
+function document(spki, nonce, { keyset = KEYSET, ...more } = {}) {
   const body = connection(maker, (bytes) => bytes);
   const text = Buffer.from('cloister-tls-1\0');
-  const status = verify.parseDocument(body.document).userData.subarray(text.length + 32);
-  const fields = { user_data: k.cBytes(Buffer.concat([text, spki, status])), nonce: k.cBytes(nonce), ...more.fields };
+  const status = verify.parseDocument(body.document).userData.subarray(text.length + 32 + 16);
+  const fields = { user_data: k.cBytes(Buffer.concat([text, spki, keyset, status])), nonce: k.cBytes(nonce), ...more.fields };
   return maker.document({ ...more, fields }).toString('base64');
 }
 
@@ -85,6 +86,7 @@ test('a connection that ends inside', async () => {
     const again = await verifyEndpoint(new URL(url), { ...trust, nonce: '0x'.padEnd(34, 'ab') });
     assert.equal(verify.kindOf(again.attestation.userData), 'tls');
     await verifyEndpoint(url, { ...noConfiguration, anyConfiguration: true });
+    assert.equal(found.keyset, '5e'.repeat(16));
   });
   assert.match(paths[0], /^\/attestation\?nonce=[0-9a-f]{64}$/);
   assert.notEqual(paths[0], paths[2]);
@@ -102,6 +104,27 @@ test('in pieces, and with a status line of its own', async () => {
     });
   });
   await served(server, (url) => verifyEndpoint(url, trust));
+});
+
+test('the keyset of its key', async () => {
+  const server = saying((nonce) => document(mine.spki, nonce));
+  await served(server, async (url) => {
+    for (const keyset of ['5e'.repeat(16), `0x${'5E'.repeat(16)}`, Uint8Array.from(KEYSET)]) {
+      await verifyEndpoint(url, { ...trust, keyset });
+    }
+    for (const keyset of ['5f'.repeat(16), `${'5e'.repeat(15)}5f`, new Uint8Array(16)]) {
+      await assert.rejects(verifyEndpoint(url, { ...trust, keyset }), refused('untrusted', /^user_data.keyset: /));
+    }
+  });
+  const forged = saying((nonce) => document(mine.spki, nonce, { keyset: Buffer.alloc(16, 0x66) }));
+  await served(forged, async (url) => {
+    await assert.rejects(verifyEndpoint(url, { ...trust, keyset: '5e'.repeat(16) }), refused('untrusted', /^user_data.keyset: /));
+    assert.equal((await verifyEndpoint(url, trust)).keyset, '66'.repeat(16));
+  });
+  for (const size of [15, 17]) {
+    const wrong = saying((nonce) => document(mine.spki, nonce, { keyset: Buffer.alloc(size, 0x5e) }));
+    await served(wrong, (url) => assert.rejects(verifyEndpoint(url, trust), refused('malformed', /user_data/)));
+  }
 });
 
 test('documents that say something else', async (t) => {
@@ -197,6 +220,8 @@ test('what its caller gets wrong', async () => {
     ['https://127.0.0.1:1', { nonce: 'ab' }, /^nonce/], ['https://127.0.0.1:1', { nonce: new Uint8Array(65) }, /^nonce/],
     ['https://127.0.0.1:1', { nonce: 'zz' }, /^nonce/], ['https://127.0.0.1:1', { nonce: 7 }, /^nonce/],
     ['https://127.0.0.1:1', { pcr16: undefined }, /^configuration/],
+    ...['', '5e', '5e'.repeat(17), 'zz'.repeat(16), new Uint8Array(15), null, 7].map((keyset) => (
+      ['https://127.0.0.1:1', { keyset }, /^keyset/])),
   ]) {
     await assert.rejects(verifyEndpoint(url, { ...trust, ...change }), refused('usage', pattern));
   }
