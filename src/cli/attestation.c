@@ -288,12 +288,15 @@ static FALLIBLE check_endpoint(struct cli *cli, const struct proof_trust *pins,
     struct err err;
 
     if (endpoint_check_url(cli->args.word).code)
-        return CLI_USAGE_ERROR(cli, "endpoint: expected https://HOST[:PORT]");
+        return CLI_USAGE_ERROR(cli, "endpoint: expected https://HOST[:PORT], and no path");
     TRY(nonce_of_endpoint(cli, nonce_buf, &asked.nonce));
     (void)snprintf(cli->where, sizeof(cli->where), "%.150s: ", cli->args.word);
     err = endpoint_fetch(&endpoint, cli->args.word, asked.nonce, deadline_in(ENDPOINT_MS));
     if (err.code != ERR_UNREACHABLE && err.code != ERR_TIMEOUT && err.code != ERR_CLOSED)
         cli->exit = CLI_UNVERIFIED;
+    if (err.code && endpoint.status != 0)
+        (void)snprintf(cli->where, sizeof(cli->where), "%.150s: HTTP %u: ", cli->args.word,
+                       endpoint.status);
     TRY(err);
     asked.document = endpoint.document;
     asked.spki_sha256 = endpoint.spki_sha256;

@@ -307,8 +307,9 @@ const struct commands_entry commands_table[] = {
     { "tls", "import", NULL, tls_import_options, "bring a server's key into the enclave",
       "For migration: key (P-256) and certificates of a PKCS#12 file, opened here, the key sealed "
       "to\n"
-      "an enclave that verifies. It is marked `exposed`: who has a copy can be this server, so no\n"
-      "attestation names it. Replace it soon. Example:\n\n"
+      "an enclave that verifies. The data plane is served with it at once. It is marked\n"
+      "`exposed`: who has a copy can be this server, so no attestation names it. Replace it soon.\n"
+      "Example:\n\n"
       "  cloister tls import --name old --pkcs12 server.p12\n",
       tlsimport_pkcs12 },
     { "token", "new", NULL, token_options, "make a bearer token for the data plane",

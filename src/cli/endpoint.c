@@ -22,7 +22,7 @@ static uint8_t document_buf[DOCUMENT_MAX];
 
 bool endpoint_is_url(const char *text)
 {
-    return strncmp(text, "https://", 8) == 0;
+    return strstr(text, "://") != NULL;
 }
 
 // In place of a second connection: it would have a key that nobody has looked at.
@@ -74,7 +74,8 @@ static FALLIBLE check_status(unsigned status)
     ENSURE(status != 429 && status != 503, ERR_UNREACHABLE,
            "the server has no time for a document now: try again");
     ENSURE(status != 403, ERR_UNTRUSTED,
-           "the server does not answer under this name: take one of its certificate's");
+           "the server does not answer under this name: take one of its certificate's, or have "
+           "this one admitted (manifest create --host)");
     ENSURE(status == 200, ERR_UNTRUSTED,
            "the server gives no document: is this the data plane of a Cloister enclave?");
     return OK;
@@ -110,6 +111,7 @@ static FALLIBLE ask(struct endpoint *out, struct client *client, struct bytes no
     hex_write_0x(&wr, nonce);
     TRY(wr_end(&wr));
     TRY(client_call(client, &request, answer_buf, sizeof(answer_buf), &response, until));
+    out->status = response.head.status;
     return read_answer(&out->document, &response);
 }
 

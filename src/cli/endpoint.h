@@ -14,9 +14,10 @@
 struct endpoint {
     struct bytes document; // not verified; valid until the next call
     uint8_t spki_sha256[32];
+    unsigned status; // of the HTTP answer; 0 when none came
 };
 
-// True for https://...
+// True for SCHEME://...: what is not https is refused, and never looked for as a file.
 bool endpoint_is_url(const char *text);
 // ERR_MALFORMED unless it is https://HOST[:PORT].
 FALLIBLE endpoint_check_url(const char *url);

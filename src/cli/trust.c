@@ -108,6 +108,8 @@ struct err trust_load_config(struct trust *trust, const char *path)
 
     trust->has_config = false;
     TRY(fd_read_file(path, trust->config_bytes, sizeof(trust->config_bytes), &canonical.n));
+    ENSURE(canonical.n == 0 || canonical.p[0] != '{', ERR_MALFORMED,
+           "configuration: this is its JSON form: expected what `cloister config build` wrote");
     TRY(config_read(&trust->config, canonical));
     config_pcr16(trust->pcr16, canonical);
     trust->has_config = true;

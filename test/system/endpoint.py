@@ -323,8 +323,8 @@ def false_answers(tap, scene):
     cases = (
         ("a redirect to another host", raw(http("", "302 Found", "Location: https://127.0.0.1:1/\r\n")), UNVERIFIED, "redirects"),
         ("a redirect to itself", raw(http("", "308 Permanent Redirect", "Location: /attestation\r\n")), UNVERIFIED, "redirects"),
-        ("404", raw(http("{}", "404 Not Found")), UNVERIFIED, "data plane"),
-        ("403", raw(http("{}", "403 Forbidden")), UNVERIFIED, "under this name"),
+        ("404", raw(http("{}", "404 Not Found")), UNVERIFIED, "HTTP 404: the server gives no document"),
+        ("403", raw(http("{}", "403 Forbidden")), UNVERIFIED, "HTTP 403: the server does not answer under this name"),
         ("401", raw(http("{}", "401 Unauthorized")), UNVERIFIED, "data plane"),
         ("500", raw(http("{}", "500 Oops")), UNVERIFIED, "data plane"),
         ("204", raw(b"HTTP/1.1 204 No Content\r\n\r\n"), UNVERIFIED, "data plane"),
@@ -411,6 +411,7 @@ def usage(tap, scene):
     for url, options, why in (
             ("https://127.0.0.1/path", (), "https://HOST"), ("https://127.0.0.1:0", (), "https://HOST"),
             ("https://127.0.0.1:x", (), "https://HOST"), ("https://", (), "https://HOST"),
+            ("http://127.0.0.1:1", (), "https://HOST"), ("ftp://a", (), "https://HOST"),
             ("https://a#b", (), "https://HOST"), ("https://127.0.0.1:1", ("--nonce", "ab" * 15), "--nonce"),
             ("https://127.0.0.1:1", ("--nonce", "ab" * 65), "--nonce"),
             ("https://127.0.0.1:1", ("--pcr16", "ab" * 48), "not both")):

@@ -8,6 +8,8 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -102,6 +104,22 @@ static void limits(void **state)
                ERR_TOO_LARGE, "path");
 }
 
+// What people give by mistake in place of the canonical form.
+static struct err load_json_form(void)
+{
+    static const char json[] = "{ \"version\": 1 }\n";
+    char path[] = "/tmp/cloister-trust-XXXXXX";
+    struct err err;
+    int fd = mkstemp(path);
+
+    assert_true(fd >= 0);
+    assert_int_equal(write(fd, json, sizeof(json) - 1), sizeof(json) - 1);
+    close(fd);
+    err = trust_load_config(&trust, path);
+    unlink(path);
+    return err;
+}
+
 static void files(void **state)
 {
     char path[TRUST_PATH_MAX];
@@ -112,6 +130,8 @@ static void files(void **state)
     assert_int_equal(line, 0);
     expect_err("no configuration", trust_load_config(&trust, "/nonexistent/C.bin"), ERR_NOT_FOUND,
                NULL);
+    expect_err("the JSON form", load_json_form(), ERR_MALFORMED, "cloister config build");
+    assert_false(trust.has_config);
     expect_ok("default", trust_default_path(path));
     assert_non_null(strstr(path, "/.config/cloister/trust"));
 }
