@@ -136,7 +136,7 @@ CASES = (
     ('OpenSSL where it may be', {'src/crypto/openssl/a.h': SPDX + '#pragma once\n#include <openssl/evp.h>\n'},
      ()),
     ('too much trusted code', lines_of_code('src/vault', 10600), ('src:1: budget: base crypto',)),
-    ('too much code of net and front', lines_of_code('src/net', 8600), ('src:1: budget: net front',)),
+    ('too much code of net and front', lines_of_code('src/net', 10100), ('src:1: budget: net front',)),
     ('as much code outside', lines_of_code('src/cli', 9100), ()),
     ('no build', {}, ('tools/tidy:1: prefix: no build in elsewhere',), '--build', 'elsewhere'),
     ('a symbol without its prefix', {'src/base/a.c': function('void b(void)', '')},

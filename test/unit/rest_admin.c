@@ -301,9 +301,8 @@ static void metrics(void **state)
         "cloister_store_bytes ",
         "cloister_tls_certificate_expire_timestamp_seconds 0\n",
         "cloister_tunnel_connections_total{result=\"evicted\"} 0\n",
-        "# TYPE cloister_fakes_total counter\n"
-        "cloister_fakes_total{route=\"/a/*\",status=\"2xx\"} 7\n"
-        "cloister_fakes_total{route=\"other\",status=\"2xx\"} 8\n",
+        "# TYPE cloister_fakes_total counter\ncloister_fakes_total{route=\"/a/*\",",
+        "status=\"2xx\"} 7\ncloister_fakes_total{route=\"other\",status=\"2xx\"} 8\n# HELP ",
         "# TYPE cloister_fakes_now gauge\ncloister_fakes_now 9\n",
     };
     static uint8_t buf[1 << 18];
