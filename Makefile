@@ -41,7 +41,7 @@ check-reproduce: build ## build the image twice under other circumstances, and c
 	@tools/check --only reproduce --build $(BUILD)
 
 prove: setup ## prove the innermost readers and writers with CBMC, which is fetched from Debian 13
-	@test/prove/run
+	@tools/check --only prove
 
 test: setup ## only build with gcc and run unit tests and fuzz corpora
 	@tools/check --only build-gcc,unit --build $(BUILD)
