@@ -152,10 +152,9 @@ enum server_input_result server_input_parse(struct server_input *input, size_t r
     *err = OK;
     if (input->len == input->at || input->len - input->at < input->need)
         return SERVER_INPUT_SOME;
-    if (server_input_waits(input, request_max, err)) {
-        *status = err->code == ERR_TOO_LARGE ? 413 : 400;
-        return err->code ? SERVER_INPUT_BAD : SERVER_INPUT_HEAD;
-    }
+    if (server_input_waits(input, request_max, err))
+        return err->code ? server_input_refuse(status, err->code == ERR_TOO_LARGE ? 413 : 400)
+                         : SERVER_INPUT_HEAD;
     have = bytes_of(input->p + input->at, input->len - input->at);
     head = &input->work->head;
     *err = http_parse_request(head, &head_len, have);
