@@ -359,7 +359,7 @@ int main(int argc, char **argv)
     must(!addr_listen(&fd, &at, &bound).code && !loop_new(&bench.loop).code);
     bench.port = bound.port;
     options.loop = bench.loop;
-    options.needs_tls = true;
+    options.needs_tls = options.has_source = true;
     options.tls = make_context();
     options.dispatch = dispatch;
     must(!server_port_new(&bench.server, fd, &options).code);

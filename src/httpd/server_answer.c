@@ -90,10 +90,14 @@ void server_answer_error(struct server_response *response, const struct http_hea
             (struct http_field) { BYTES_LIT("Retry-After"), BYTES_LIT("1") };
 }
 
-void server_answer_date(char out[static 32], int64_t now_s)
+const char *server_answer_date(struct server_answer_clock *clock)
 {
-    time_t now = (time_t)now_s;
+    time_t now = time(NULL);
     struct tm tm;
 
-    (void)strftime(out, 32, "%a, %d %b %Y %H:%M:%S GMT", gmtime_r(&now, &tm));
+    if (now != (time_t)clock->now_s || clock->text[0] == 0)
+        (void)strftime(clock->text, sizeof(clock->text), "%a, %d %b %Y %H:%M:%S GMT",
+                       gmtime_r(&now, &tm));
+    clock->now_s = (int64_t)now;
+    return clock->text;
 }

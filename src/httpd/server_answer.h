@@ -20,5 +20,5 @@ void server_answer_write(struct wr *out, struct server_response *response,
 // response->body must have 512 bytes.
 void server_answer_error(struct server_response *response, const struct http_head *head,
                          unsigned status, struct err err);
-// Writes the date for `now_s` into 32 bytes (RFC 9110 5.6.7).
-void server_answer_date(char out[static 32], int64_t now_s);
+// The date of now (RFC 9110 5.6.7), made once a second. `clock` starts with zeroes.
+const char *server_answer_date(struct server_answer_clock *clock);

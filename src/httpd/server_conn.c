@@ -1,27 +1,26 @@
 // SPDX-License-Identifier: Apache-2.0
-// A server's connection as a state machine on the loop: INTRO (what a tunnel says), READ a request
-// (deadline from its first byte, sizes bounded), HANDLE it (it is the dispatcher's then), WRITE the
-// answer, and again. A request that is not strict HTTP is answered and the connection DRAINed:
-// closing at once would make the kernel reset it and lose the answer (RFC 9112 9.6). While a
-// connection is idle it holds no buffer. Reads are tried when there is something to read, so that a
-// small request costs one.
+// A server's connection as a state machine on the loop: INTRO (what a tunnel says, and the first
+// record of TLS), GATE (until its handshake may begin), READ a request (deadline from its first
+// byte, sizes bounded), HANDLE it (it is the dispatcher's then), WRITE the answer, and again. A
+// request that is not strict HTTP is answered and the connection DRAINed: closing at once would
+// make the kernel reset it and lose the answer (RFC 9112 9.6). While a connection is idle it holds
+// no buffer. Reads are tried when there is something to read, so that a small request costs one.
 #include "httpd/server_conn.h"
 
 #include "base/must.h"
 #include "httpd/server_answer.h"
 #include "httpd/server_intro.h"
+#include "net/wire.h"
 
 #include <stdlib.h>
 #include <string.h>
 #include <sys/epoll.h>
-#include <time.h>
 
-#define WRITE_MS    30000
-#define DRAIN_MS    1000
-#define DRAIN_READS 16 // of one event
-#define STEPS_MAX   32 // of one event: about sixteen small requests
+#define WRITE_MS  30000
+#define DRAIN_MS  1000
+#define STEPS_MAX 32 // of one event: about sixteen small requests
 
-enum state { STATE_INTRO, STATE_READ, STATE_HANDLE, STATE_WRITE, STATE_DRAIN };
+enum state { STATE_INTRO, STATE_GATE, STATE_READ, STATE_HANDLE, STATE_WRITE, STATE_DRAIN };
 
 struct server_conn {
     struct server_conn_host *host;
@@ -30,14 +29,14 @@ struct server_conn {
     struct loop_timer *timer;
     void *context; // the dispatcher's
     struct server_input input;
+    struct server_gate_place place;
     enum state state;
     uint8_t *out;
     size_t out_len, out_sent;
     size_t held; // of host->bytes_left
     int64_t since_ms;
     bool advancing;
-    bool readable;  // a read may find something
-    bool continued; // "100 Continue" was sent
+    bool readable; // a read may find something
     bool close_after;
     bool secured, greeted; // a TLS handshake has begun, is complete
     bool served;           // a request was complete
@@ -47,8 +46,10 @@ struct server_conn {
 
 static void server_conn_event(void *context, uint32_t events);
 static void server_conn_wake(void *context);
+static void server_conn_evict(void *context);
 static void server_conn_timeout(void *context);
 static void server_conn_advance(struct server_conn *conn);
+static bool server_conn_read(struct server_conn *conn);
 static bool server_conn_fill(struct server_conn *conn);
 static bool server_conn_parse(struct server_conn *conn);
 static bool server_conn_flush(struct server_conn *conn);
@@ -72,6 +73,9 @@ struct err server_conn_new(struct server_conn **out, struct server_conn_host *ho
     conn->secured = !host->has_source && host->tls;
     conn->since_ms = deadline_now_ms();
     wire_set_wake(wire, server_conn_wake, conn);
+    conn->place.owner = conn;
+    conn->place.enter = server_conn_wake;
+    conn->place.evict = server_conn_evict;
     err = loop_watch(host->loop, &conn->watch, fd, EPOLLIN, server_conn_event, conn);
     if (!err.code)
         err = loop_timer(host->loop, &conn->timer, deadline_in(host->request_ms),
@@ -97,6 +101,8 @@ void server_conn_free(struct server_conn **conn)
         return;
     dying->host->gone(dying->host->server, dying);
     dying->host->handshakes_failed += dying->secured && !dying->greeted;
+    if (dying->host->gate)
+        server_gate_leave(dying->host->gate, &dying->place);
     loop_unwatch(&dying->watch);
     loop_timer_free(&dying->timer);
     wire_free(&dying->wire);
@@ -104,11 +110,6 @@ void server_conn_free(struct server_conn **conn)
     server_input_drop(&dying->input, &dying->host->pool);
     free(dying->out);
     free(dying);
-}
-
-void server_conn_host_done(struct server_conn_host *host)
-{
-    server_input_pool_done(&host->pool);
 }
 
 enum crowd_kind server_conn_kind(const struct server_conn *conn, int64_t *since_ms, size_t *held)
@@ -135,10 +136,11 @@ static bool server_conn_hold(struct server_conn *conn, size_t n)
     return true;
 }
 
-// Not the peer's turn: the dispatcher has it, or its handshake waits for the owner of our key.
+// Not the peer's turn: the dispatcher has it, or its handshake waits for others or our key's owner.
 static bool server_conn_is_away(const struct server_conn *conn)
 {
-    return conn->state == STATE_HANDLE || wire_wants(conn->wire) == 0;
+    return conn->state == STATE_HANDLE || wire_wants(conn->wire) == 0 ||
+           conn->place.where == SERVER_GATE_WAITING;
 }
 
 // While a connection is away it is watched until there is something to see, which can wait.
@@ -160,6 +162,13 @@ static void server_conn_wake(void *context)
     struct server_conn *conn = context;
 
     loop_rewatch(conn->watch, EPOLLIN | EPOLLOUT);
+}
+
+static void server_conn_evict(void *context)
+{
+    struct server_conn *conn = context;
+
+    server_conn_free(&conn);
 }
 
 // Time is up. A request whose bytes have just come is read all the same, and one that is on its way
@@ -186,40 +195,50 @@ static void server_conn_timeout(void *context)
         server_conn_free(&conn);
 }
 
-static bool server_conn_sink(struct server_conn *conn)
-{
-    uint8_t sink[4096];
-    enum wire_result result = WIRE_DONE;
-    size_t n;
-
-    for (int i = 0; i < DRAIN_READS && result == WIRE_DONE; i++)
-        result = wire_read(conn->wire, sink, sizeof(sink), &n);
-    return result == WIRE_BLOCKED || result == WIRE_DONE;
-}
-
-// The tunnel's words first, then TLS.
-static bool server_conn_introduce(struct server_conn *conn)
+// Through the gate, with what was read of TLS.
+static bool server_conn_secure(struct server_conn *conn)
 {
     struct server_conn_host *host = conn->host;
-    enum server_intro_result result =
-        server_intro_step(conn->wire, &conn->input, &host->pool, conn->source);
+    struct bytes tls;
 
-    if (result != SERVER_INTRO_DONE)
-        return result == SERVER_INTRO_MORE;
+    (void)server_intro_look(&conn->input, conn->source, &tls);
+    conn->secured = host->tls && !wire_secure(conn->wire, host->tls, tls).code;
+    server_input_drop(&conn->input, &host->pool);
     conn->state = STATE_READ;
-    conn->secured = host->tls && !wire_secure(conn->wire, host->tls).code;
+    conn->readable = true;
     return conn->secured;
+}
+
+// The tunnel's words, and the first record of TLS.
+static bool server_conn_introduce(struct server_conn *conn)
+{
+    enum server_intro_result result = SERVER_INTRO_MORE;
+    struct bytes tls;
+
+    while (result == SERVER_INTRO_MORE && conn->readable) {
+        if (!server_conn_read(conn))
+            return false;
+        if (conn->input.work)
+            result = server_intro_look(&conn->input, conn->source, &tls);
+    }
+    if (result == SERVER_INTRO_DONE) {
+        conn->state = STATE_GATE;
+        (void)server_gate_pass(conn->host->gate, &conn->place);
+    }
+    return result != SERVER_INTRO_BAD;
 }
 
 static bool server_conn_step(struct server_conn *conn)
 {
     if (conn->state == STATE_INTRO)
         return server_conn_introduce(conn);
+    if (conn->state == STATE_GATE)
+        return conn->place.where != SERVER_GATE_INSIDE || server_conn_secure(conn);
     if (conn->state == STATE_READ)
         return server_conn_fill(conn);
     if (conn->state == STATE_HANDLE)
         return true;
-    return conn->state == STATE_WRITE ? server_conn_flush(conn) : server_conn_sink(conn);
+    return conn->state == STATE_WRITE ? server_conn_flush(conn) : wire_discard(conn->wire);
 }
 
 // What to wait for: after as many steps as one event may take, nothing but the next turn.
@@ -268,6 +287,8 @@ static void server_conn_greet(struct server_conn *conn)
     if (conn->greeted || !peer)
         return;
     conn->greeted = true;
+    if (conn->host->gate)
+        server_gate_leave(conn->host->gate, &conn->place);
     conn->host->handshakes_full += !peer->resumed;
     conn->host->handshakes_resumed += peer->resumed;
 }
@@ -311,18 +332,6 @@ static bool server_conn_fill(struct server_conn *conn)
     return true;
 }
 
-// RFC 9110 10.1.1: the client may wait for this before it sends the body. A few bytes on an idle
-// connection: when they do not fit, the peer is not worth waiting for.
-static void server_conn_continue(struct server_conn *conn)
-{
-    size_t n;
-
-    if (!server_input_request(&conn->input)->head->expect_continue || conn->continued)
-        return;
-    conn->continued = true;
-    (void)wire_write(conn->wire, BYTES_LIT("HTTP/1.1 100 Continue\r\n\r\n"), &n);
-}
-
 // The dispatcher's turn when a whole request stands in the buffer.
 static bool server_conn_parse(struct server_conn *conn)
 {
@@ -330,12 +339,13 @@ static bool server_conn_parse(struct server_conn *conn)
     enum server_input_result result;
     unsigned status;
     struct err err;
+    size_t n;
 
     result = server_input_parse(&conn->input, host->request_max, &status, &err);
     if (result == SERVER_INPUT_BAD)
         server_conn_refuse(conn, status, err);
-    if (result == SERVER_INPUT_HEAD)
-        server_conn_continue(conn);
+    if (result == SERVER_INPUT_EXPECTS) // on an idle connection, so there is room for it
+        (void)wire_write(conn->wire, BYTES_LIT("HTTP/1.1 100 Continue\r\n\r\n"), &n);
     if (result != SERVER_INPUT_WHOLE)
         return false;
     server_input_identify(&conn->input, &host->pool);
@@ -352,20 +362,10 @@ const struct server_request *server_conn_request(const struct server_conn *conn)
     return server_input_request(&conn->input);
 }
 
-static const char *server_conn_date(struct server_conn_host *host)
-{
-    int64_t now_s = (int64_t)time(NULL);
-
-    if (now_s != host->date_s || host->date[0] == 0)
-        server_answer_date(host->date, now_s);
-    host->date_s = now_s;
-    return host->date;
-}
-
 // Puts the answer into conn->out; without memory there is none and the connection ends.
 static void server_conn_write(struct server_conn *conn, struct server_response *response)
 {
-    struct server_answer answer = { .date = server_conn_date(conn->host) };
+    struct server_answer answer = { .date = server_answer_date(&conn->host->clock) };
     struct wr out;
 
     answer.closes = conn->close_after;
@@ -421,7 +421,6 @@ static void server_conn_next(struct server_conn *conn)
 {
     free(conn->out);
     conn->out = NULL;
-    conn->continued = false;
     conn->state = STATE_READ;
     conn->since_ms = deadline_now_ms();
     server_conn_give_back(conn);
@@ -433,6 +432,13 @@ static void server_conn_next(struct server_conn *conn)
     loop_timer_set(conn->timer,
                    (struct deadline) { conn->since_ms + (conn->input.work ? conn->host->request_ms
                                                                           : conn->host->idle_ms) });
+}
+
+static void server_conn_finish(struct server_conn *conn)
+{
+    wire_finish(conn->wire);
+    conn->state = STATE_DRAIN;
+    loop_timer_set(conn->timer, deadline_in(DRAIN_MS));
 }
 
 static bool server_conn_flush(struct server_conn *conn)
@@ -452,13 +458,10 @@ static bool server_conn_flush(struct server_conn *conn)
         conn->since_ms = deadline_now_ms();
         loop_timer_set(conn->timer, (struct deadline) { conn->since_ms + WRITE_MS });
     }
-    if (conn->close_after) {
-        wire_finish(conn->wire);
-        conn->state = STATE_DRAIN;
-        loop_timer_set(conn->timer, deadline_in(DRAIN_MS));
-    } else {
+    if (conn->close_after)
+        server_conn_finish(conn);
+    else
         server_conn_next(conn);
-    }
     return true;
 }
 
@@ -489,9 +492,6 @@ void server_conn_set_trusted(struct server_conn *conn)
 
 void server_conn_drain(struct server_conn *conn)
 {
-    if (conn->state != STATE_READ || conn->input.work)
-        return;
-    wire_finish(conn->wire);
-    conn->state = STATE_DRAIN;
-    loop_timer_set(conn->timer, deadline_in(DRAIN_MS));
+    if (conn->state == STATE_READ && !conn->input.work)
+        server_conn_finish(conn);
 }

@@ -7,12 +7,19 @@
 // taken. Who may include it: httpd, front.
 #pragma once
 
+#include "httpd/server_gate.h"
 #include "httpd/server_input.h"
 #include "net/crowd.h"
 #include "net/loop.h"
 #include "net/tls_server.h"
 
 struct server_conn;
+
+// The date as answers write it.
+struct server_answer_clock {
+    int64_t now_s;
+    char text[32];
+};
 
 // Nothing set means 204 without a body.
 struct server_response {
@@ -30,11 +37,12 @@ struct server_response {
 // What all connections of a server share. The first part is its owner's to fill in.
 struct server_conn_host {
     struct loop *loop;
-    struct tls_context *tls; // of connections from now on; NULL: plain
-    bool has_source;         // TLS connections may begin with a PROXY header (net/proxy2.h)
-    size_t request_max;      // body bytes
-    int64_t request_ms;      // for handshake, head and body
-    int64_t idle_ms;         // longer than clients are told, so that it is they who close
+    struct tls_context *tls;  // of connections from now on; NULL: plain
+    bool has_source;          // TLS connections may begin with a PROXY header (net/proxy2.h)
+    struct server_gate *gate; // with has_source: for their handshakes
+    size_t request_max;       // body bytes
+    int64_t request_ms;       // for handshake, head and body
+    int64_t idle_ms;          // longer than clients are told, so that it is they who close
     void *server;
     // A whole request is there: the dispatcher answers it once, now or later.
     void (*dispatch)(void *server, struct server_conn *conn);
@@ -49,8 +57,7 @@ struct server_conn_host {
     uint64_t handshakes_full, handshakes_resumed, handshakes_failed; // of TLS servers
     struct server_input_pool pool;
     bool draining;
-    int64_t date_s;
-    char date[32];
+    struct server_answer_clock clock;
 };
 
 // Takes over `fd` (also on failure).
@@ -78,5 +85,3 @@ void server_conn_set_trusted(struct server_conn *conn);
 enum crowd_kind server_conn_kind(const struct server_conn *conn, int64_t *since_ms, size_t *held);
 // Closes it when it is idle; otherwise its answer says `Connection: close` (host->draining).
 void server_conn_drain(struct server_conn *conn);
-// Frees what connections left for the next ones.
-void server_conn_host_done(struct server_conn_host *host);

@@ -135,6 +135,12 @@ static bool server_input_waits(struct server_input *input, size_t request_max, s
     return err->code || used == 0;
 }
 
+// Of what is wrong with a body.
+static unsigned server_input_status(struct err err)
+{
+    return err.code == ERR_TOO_LARGE ? 413 : 400;
+}
+
 static enum server_input_result server_input_refuse(unsigned *status, unsigned is)
 {
     *status = is;
@@ -153,8 +159,8 @@ enum server_input_result server_input_parse(struct server_input *input, size_t r
     if (input->len == input->at || input->len - input->at < input->need)
         return SERVER_INPUT_SOME;
     if (server_input_waits(input, request_max, err))
-        return err->code ? server_input_refuse(status, err->code == ERR_TOO_LARGE ? 413 : 400)
-                         : SERVER_INPUT_HEAD;
+        return err->code ? server_input_refuse(status, server_input_status(*err))
+                         : SERVER_INPUT_SOME;
     have = bytes_of(input->p + input->at, input->len - input->at);
     head = &input->work->head;
     *err = http_parse_request(head, &head_len, have);
@@ -168,8 +174,13 @@ enum server_input_result server_input_parse(struct server_input *input, size_t r
         return server_input_refuse(status, 414);
     *err = server_input_body(input, head_len, request_max, &whole);
     if (err->code)
-        return server_input_refuse(status, err->code == ERR_TOO_LARGE ? 413 : 400);
-    return whole ? SERVER_INPUT_WHOLE : SERVER_INPUT_HEAD;
+        return server_input_refuse(status, server_input_status(*err));
+    if (whole)
+        return SERVER_INPUT_WHOLE;
+    if (input->continued || !head->expect_continue)
+        return SERVER_INPUT_SOME;
+    input->continued = true;
+    return SERVER_INPUT_EXPECTS;
 }
 
 struct server_request *server_input_request(const struct server_input *input)
@@ -197,6 +208,7 @@ void server_input_next(struct server_input *input, struct server_input_pool *poo
     input->at += input->used;
     input->used = input->need = input->head_len = 0;
     input->chunks = (struct http_chunks) { 0 };
+    input->continued = false;
     if (input->at == input->len)
         server_input_drop(input, pool);
 }

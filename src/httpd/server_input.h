@@ -30,13 +30,14 @@ struct server_input {
     size_t need;                    // do not parse again before so many bytes are there
     size_t head_len;                // not 0: of a chunked request that is not whole
     struct http_chunks chunks;      // of its body
+    bool continued;                 // EXPECTS was said
 };
 
 enum server_input_result {
-    SERVER_INPUT_SOME,  // the request is not complete
-    SERVER_INPUT_HEAD,  // the same, but its head is
-    SERVER_INPUT_WHOLE, // server_input_request
-    SERVER_INPUT_BAD,   // no request that is taken: *status says what to answer
+    SERVER_INPUT_SOME,    // the request is not complete
+    SERVER_INPUT_EXPECTS, // the same, and the client waits for "100 Continue" (said once)
+    SERVER_INPUT_WHOLE,   // server_input_request
+    SERVER_INPUT_BAD,     // no request that is taken: *status says what to answer
 };
 
 // Makes sure that there is a buffer; false without memory.

@@ -48,6 +48,8 @@ static struct err server_port_set_up(struct server_port *port)
     port->conn = calloc(port->options.connections_max, sizeof(struct server_conn *));
     ENSURE(port->conn, ERR_FULL, "server: out of memory");
     TRY(fd_set_nonblock(port->listen_fd));
+    if (port->options.has_source)
+        TRY(server_gate_new(&port->host.gate, loop));
     TRY(loop_watch(loop, &port->listening, port->listen_fd, EPOLLIN, server_port_accept, port));
     TRY(loop_timer(loop, &port->accept_again, (struct deadline) { INT64_MAX },
                    server_port_accept_again, port));
@@ -224,7 +226,8 @@ void server_port_free(struct server_port **out)
 
         server_conn_free(&conn);
     }
-    server_conn_host_done(&port->host);
+    server_gate_free(&port->host.gate);
+    server_input_pool_done(&port->host.pool);
     free(port->conn);
     free(port);
 }

@@ -8,6 +8,7 @@
 
 #include "base/fd.h"
 #include "crypto/openssl/sha2.h"
+#include "net/wire_bio.h"
 
 #include <arpa/inet.h>
 #include <errno.h>
@@ -22,23 +23,19 @@
 #include <sys/socket.h>
 
 #define ASIDE_MS    1000 // for looks and farewells, which have no deadline of their own
-#define RECVS_MAX   2U   // of one read through libssl: it does not end while messages of TLS come
+#define DISCARD_MAX 16   // reads of one call
 #define UPDATES_MAX 256U // key updates: each is work, none is needed before 2^24 records
 
 struct wire {
-    int fd;
-    SSL *ssl;           // NULL: plain
-    BIO_METHOD *method; // of the BIO under ssl
-    bool broken;        // no close_notify after a failure
-    bool more;          // the last recv filled its buffer
-    unsigned recvs;     // of this read
-    bool signs;         // a server's handshake that may have to wait for its key's owner
-    bool waiting;       // it does, or for a fibre
-    bool has_waited;    // for the owner
+    struct wire_bio io;
+    SSL *ssl;        // NULL: plain
+    bool broken;     // no close_notify after a failure
+    bool signs;      // a server's handshake that may have to wait for its key's owner
+    bool waiting;    // it does, or for a fibre
+    bool has_waited; // for the owner
     bool has_peer;
     unsigned updates; // of keys, by a server's client
     uint32_t wants;
-    struct deadline until;
     void (*wake)(void *context); // when it need not wait any more
     void *wake_context;
     struct wire *next; // in wire_starved
@@ -53,64 +50,13 @@ static bool wire_is_blocked(ssize_t moved)
     return moved < 0 && (errno == EAGAIN || errno == EWOULDBLOCK || errno == EINTR);
 }
 
-// Our own BIO under libssl, because its socket BIO writes with write(2), which raises SIGPIPE, and
-// because of wire_set_until.
-static int wire_bio_write(BIO *bio, const char *data, size_t n, size_t *done)
-{
-    const struct wire *wire = BIO_get_data(bio);
-    ssize_t put = send(wire->fd, data, n, MSG_NOSIGNAL | MSG_DONTWAIT);
-
-    BIO_clear_retry_flags(bio);
-    if (wire_is_blocked(put))
-        BIO_set_retry_write(bio);
-    *done = put > 0 ? (size_t)put : 0;
-    return put > 0;
-}
-
-static int wire_bio_read(BIO *bio, char *out, size_t cap, size_t *n)
-{
-    struct wire *wire = BIO_get_data(bio);
-    ssize_t got;
-
-    BIO_clear_retry_flags(bio);
-    *n = 0;
-    if (wire->until.at_ms != INT64_MAX && deadline_left_ms(wire->until) == 0)
-        return 0;
-    if (wire->recvs++ == RECVS_MAX) {
-        BIO_set_retry_read(bio);
-        return 0;
-    }
-    got = recv(wire->fd, out, cap, MSG_DONTWAIT);
-    wire->more = got > 0 && (size_t)got == cap;
-    if (wire_is_blocked(got))
-        BIO_set_retry_read(bio);
-    *n = got > 0 ? (size_t)got : 0;
-    return got > 0;
-}
-
-static long wire_bio_control(BIO *bio, int command, long number, void *pointer)
-{
-    (void)bio;
-    (void)number;
-    (void)pointer;
-    return command == BIO_CTRL_FLUSH; // nothing is buffered; nothing else is offered
-}
-
 static struct err wire_start_tls(struct wire *wire, struct tls_context *tls)
 {
     BIO *bio;
 
     wire->ssl = SSL_new((SSL_CTX *)tls);
-    wire->method = BIO_meth_new(BIO_TYPE_SOURCE_SINK, "wire");
-    ENSURE(wire->ssl && wire->method, ERR_FULL, "TLS: out of memory");
-    ENSURE(BIO_meth_set_write_ex(wire->method, wire_bio_write) == 1 &&
-               BIO_meth_set_read_ex(wire->method, wire_bio_read) == 1 &&
-               BIO_meth_set_ctrl(wire->method, wire_bio_control) == 1,
-           ERR_INTERNAL, "TLS: no BIO");
-    bio = BIO_new(wire->method);
-    ENSURE(bio, ERR_FULL, "TLS: out of memory");
-    BIO_set_data(bio, wire);
-    BIO_set_init(bio, 1);
+    ENSURE(wire->ssl, ERR_FULL, "TLS: out of memory");
+    TRY(wire_bio_new(&bio, &wire->io));
     SSL_set_bio(wire->ssl, bio, bio);
     SSL_set_accept_state(wire->ssl);
     return OK;
@@ -202,17 +148,18 @@ struct err wire_new(struct wire **out, int fd, struct tls_context *tls)
         fd_close(&fd);
         return FAIL(ERR_FULL, "connection: out of memory");
     }
-    *wire = (struct wire) { .fd = fd, .wants = EPOLLIN, .until.at_ms = INT64_MAX };
+    *wire = (struct wire) { .io = { .fd = fd, .until.at_ms = INT64_MAX }, .wants = EPOLLIN };
     err = fd_set_nonblock(fd);
     if (!err.code && tls)
-        err = wire_secure(wire, tls);
+        err = wire_secure(wire, tls, BYTES_NONE);
     if (err.code)
         wire_free(out);
     return err;
 }
 
-struct err wire_secure(struct wire *wire, struct tls_context *tls)
+struct err wire_secure(struct wire *wire, struct tls_context *tls, struct bytes early)
 {
+    TRY(wire_bio_put_back(&wire->io, early));
     TRY(wire_start_tls(wire, tls));
     return wire_start_signing(wire);
 }
@@ -289,7 +236,7 @@ static enum wire_result wire_judge_tls(struct wire *wire, int result)
 
 enum wire_result wire_handshake(struct wire *wire)
 {
-    wire->recvs = 0;
+    wire->io.recvs = 0;
     ERR_clear_error();
     return wire_judge_tls(wire, SSL_do_handshake(wire->ssl));
 }
@@ -322,11 +269,6 @@ struct err wire_peer_spki(const struct wire *wire, uint8_t out[static 32])
     return OK;
 }
 
-enum wire_result wire_peek(struct wire *wire, uint8_t *out)
-{
-    return wire_judge_plain(wire, recv(wire->fd, out, 1, MSG_DONTWAIT | MSG_PEEK), EPOLLIN);
-}
-
 // After the signature libssl need not be able to wait any more. So a client's certificate is read
 // on this thread's own stack: a fibre's is small.
 static void wire_look(struct wire *wire)
@@ -348,14 +290,14 @@ enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *
 
     *n = 0;
     if (!wire->ssl) {
-        got = recv(wire->fd, out, cap, MSG_DONTWAIT);
-        wire->more = got > 0 && (size_t)got == cap;
+        got = recv(wire->io.fd, out, cap, MSG_DONTWAIT);
+        wire->io.more = got > 0 && (size_t)got == cap;
         *n = got > 0 ? (size_t)got : 0;
         return wire_judge_plain(wire, got, EPOLLIN);
     }
     if (wire->waiting)
         return WIRE_BLOCKED;
-    wire->recvs = 0;
+    wire->io.recvs = 0;
     ERR_clear_error();
     result = wire_judge_tls(wire, SSL_read_ex(wire->ssl, out, cap, n));
     *n = result == WIRE_DONE ? *n : 0;
@@ -368,9 +310,20 @@ enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *
     return result;
 }
 
+bool wire_discard(struct wire *wire)
+{
+    enum wire_result result = WIRE_DONE;
+    uint8_t sink[4096];
+    size_t n;
+
+    for (int i = 0; i < DISCARD_MAX && result == WIRE_DONE; i++)
+        result = wire_read(wire, sink, sizeof(sink), &n);
+    return result == WIRE_BLOCKED || result == WIRE_DONE;
+}
+
 bool wire_has_more(const struct wire *wire)
 {
-    return wire->more || (wire->ssl && SSL_has_pending(wire->ssl));
+    return wire->io.more || (wire->ssl && SSL_has_pending(wire->ssl));
 }
 
 const struct tls_peer *wire_peer(const struct wire *wire)
@@ -385,7 +338,7 @@ enum wire_result wire_write(struct wire *wire, struct bytes b, size_t *n)
 
     *n = 0;
     if (!wire->ssl) {
-        put = send(wire->fd, b.p, b.n, MSG_DONTWAIT | MSG_NOSIGNAL);
+        put = send(wire->io.fd, b.p, b.n, MSG_DONTWAIT | MSG_NOSIGNAL);
         *n = put > 0 ? (size_t)put : 0;
         return wire_judge_plain(wire, put, EPOLLOUT);
     }
@@ -397,7 +350,7 @@ enum wire_result wire_write(struct wire *wire, struct bytes b, size_t *n)
 
 void wire_set_until(struct wire *wire, struct deadline until)
 {
-    wire->until = until;
+    wire->io.until = until;
 }
 
 uint32_t wire_wants(const struct wire *wire)
@@ -407,14 +360,14 @@ uint32_t wire_wants(const struct wire *wire)
 
 int wire_fd(const struct wire *wire)
 {
-    return wire->fd;
+    return wire->io.fd;
 }
 
 // Under TLS the socket may become readable for session tickets, which are nothing unasked: look
 // through libssl.
 bool wire_is_stale(struct wire *wire)
 {
-    struct pollfd ready = { .fd = wire->fd, .events = POLLIN };
+    struct pollfd ready = { .fd = wire->io.fd, .events = POLLIN };
     uint8_t byte;
     size_t n;
 
@@ -424,8 +377,8 @@ bool wire_is_stale(struct wire *wire)
         return false;
     if (!wire->ssl)
         return true;
-    wire->until = deadline_in(ASIDE_MS);
-    wire->recvs = 0;
+    wire->io.until = deadline_in(ASIDE_MS);
+    wire->io.recvs = 0;
     ERR_clear_error();
     return wire_judge_tls(wire, SSL_peek_ex(wire->ssl, &byte, sizeof(byte), &n)) != WIRE_BLOCKED ||
            wire->wants != EPOLLIN;
@@ -433,7 +386,7 @@ bool wire_is_stale(struct wire *wire)
 
 static void wire_say_goodbye(struct wire *wire)
 {
-    wire->until = deadline_in(ASIDE_MS);
+    wire->io.until = deadline_in(ASIDE_MS);
     if (wire->ssl && !wire->broken && SSL_is_init_finished(wire->ssl))
         (void)SSL_shutdown(wire->ssl);
     ERR_clear_error();
@@ -442,7 +395,7 @@ static void wire_say_goodbye(struct wire *wire)
 void wire_finish(struct wire *wire)
 {
     wire_say_goodbye(wire);
-    (void)shutdown(wire->fd, SHUT_WR);
+    (void)shutdown(wire->io.fd, SHUT_WR);
 }
 
 // A fibre that waits has to come to its end: it goes on without a signature, and the handshake
@@ -466,8 +419,8 @@ void wire_free(struct wire **wire)
     wire_abandon(*wire);
     wire_say_goodbye(*wire);
     SSL_free((*wire)->ssl);
-    BIO_meth_free((*wire)->method);
-    fd_close(&(*wire)->fd);
+    wire_bio_done(&(*wire)->io);
+    fd_close(&(*wire)->io.fd);
     free(*wire);
     *wire = NULL;
 }

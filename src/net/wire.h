@@ -28,10 +28,8 @@ struct wire_peer {
 // Takes over `fd` (also on failure) and makes it non-blocking. `tls` is a server's context, or NULL
 // for a plain connection of either side. The handshake happens inside the first reads.
 FALLIBLE wire_new(struct wire **out, int fd, struct tls_context *tls);
-// Makes a plain connection one of a TLS server, from the next byte on.
-FALLIBLE wire_secure(struct wire *wire, struct tls_context *tls);
-// The next byte of a plain connection, which stays there.
-enum wire_result wire_peek(struct wire *wire, uint8_t *out);
+// Makes a plain connection one of a TLS server. `early` is what was read of TLS already (copied).
+FALLIBLE wire_secure(struct wire *wire, struct tls_context *tls, struct bytes early);
 // The same as a TLS client; wire_handshake until it is done.
 FALLIBLE wire_new_client(struct wire **out, int fd, const struct wire_peer *peer);
 enum wire_result wire_handshake(struct wire *wire);
@@ -43,6 +41,8 @@ FALLIBLE wire_verdict(const struct wire *wire);
 FALLIBLE wire_peer_spki(const struct wire *wire, uint8_t out[static 32]);
 // At most cap bytes; *n is what came, 0 unless it is WIRE_DONE.
 enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *n);
+// Reads and forgets some of what is there. False: the connection is over.
+bool wire_discard(struct wire *wire);
 // After a wire_read that is done: false when it took all that was there, so that another one would
 // only find that out.
 bool wire_has_more(const struct wire *wire);
