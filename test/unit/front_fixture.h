@@ -137,7 +137,8 @@ static inline struct msg vault_expect(uint16_t type)
     return msg;
 }
 
-static inline void vault_answer(const struct msg *msg, enum err_code code, struct bytes result)
+static inline struct err vault_try_answer(const struct msg *msg, enum err_code code,
+                                          struct bytes result)
 {
     static uint8_t space[MSG_HEAD_BYTES + MSG_BODY_MAX];
     struct msg_verdict verdict = { .code = (uint16_t)code, .audited = true, .sequence = 7 };
@@ -151,7 +152,12 @@ static inline void vault_answer(const struct msg *msg, enum err_code code, struc
     else
         wr_bytes(&wr, result);
     msg_end(&wr, at);
-    assert_int_equal(fd_write_all(fixture.vault, wr_done(&wr), deadline_in(WAIT_MS)).code, 0);
+    return fd_write_all(fixture.vault, wr_done(&wr), deadline_in(WAIT_MS));
+}
+
+static inline void vault_answer(const struct msg *msg, enum err_code code, struct bytes result)
+{
+    assert_int_equal(vault_try_answer(msg, code, result).code, 0);
 }
 
 static inline struct bytes fixture_config(void)
