@@ -41,6 +41,10 @@ const STRICTER = new Map(Object.entries({
   'HTTP: bare LF': 'RFC 9112 2.2 lets it end a line',
 }));
 
+// That of Node 18 lets a CR without its LF end a head, and another byte than CR a chunk.
+const IS_OLD = parseInt(process.versions.llhttp, 10) < 8;
+if (IS_OLD) STRICTER.set('HTTP: expected CR LF after a chunk', 'old llhttp looks at its LF only');
+
 // -- the two sides ---------------------------------------------------------------------------------
 
 class Judge {
@@ -103,7 +107,7 @@ function llhttp(bytes) {
 // -- the comparison --------------------------------------------------------------------------------
 
 // undefined when they agree; else what is wrong.
-function difference(ours, theirs, used) {
+function difference(ours, theirs, used, bytes) {
   for (const [i, mine] of ours.requests.entries()) {
     const other = theirs.requests[i];
 
@@ -123,6 +127,7 @@ function difference(ours, theirs, used) {
     return STRICTER.has(ours.words) ? undefined : `ours refuses without a reason of the list: ${ours.words}`;
   }
   if (ours.end === 'bad') return undefined;
+  if (further && IS_OLD && /\r(?!\n)/.test(bytes.toString('latin1'))) return undefined;
   if (further && ours.end !== 'closed') return `llhttp takes one more: ${JSON.stringify(theirs.requests[ours.requests.length])}`;
   return ours.end.startsWith('ended') ? ours.end : undefined;
 }
@@ -304,7 +309,7 @@ const texts = [];
 for (const [name, [input, takes]] of Object.entries(CASES)) {
   const bytes = Buffer.isBuffer(input) ? input : Buffer.from(input, 'latin1');
   const [ours, theirs] = [await judge.ask(bytes), llhttp(bytes)];
-  const wrong = difference(ours, theirs, used)
+  const wrong = difference(ours, theirs, used, bytes)
     ?? (ours.requests.length === takes ? undefined : `ours takes ${ours.requests.length}, expected ${takes}`);
 
   texts.push(bytes.toString('latin1'));
@@ -317,7 +322,7 @@ while (Date.now() < until) {
   const batch = Array.from({ length: 200 }, () => Buffer.from(change(texts[random(texts.length)], random), 'latin1'));
   const said = await Promise.all(batch.map((bytes) => judge.ask(bytes)));
   for (const [i, ours] of said.entries()) {
-    const wrong = difference(ours, llhttp(batch[i]), used);
+    const wrong = difference(ours, llhttp(batch[i]), used, batch[i]);
 
     changed += 1;
     taken += ours.requests.length > 0 ? 1 : 0;
