@@ -5,7 +5,6 @@
 // and receipt are genuine is checked by the caller, off this machine.
 #include "parent/accounts.h"
 
-#include "base/base64.h"
 #include "base/must.h"
 #include "parent/keysets.h"
 #include "parent/log.h"
@@ -91,24 +90,6 @@ struct err accounts_create(const struct accounts *accounts, const struct account
     return OK;
 }
 
-// Base64 members of the answer into one block of the row.
-static struct err accounts_hold(struct store_account *row, const struct json *result,
-                                struct bytes nonce)
-{
-    struct bytes *const views[] = { &row->record, &row->receipt, &row->nonce };
-    uint8_t record[RECORD_BYTES_MAX], receipt[DOCUMENT_MAX];
-    size_t record_len, receipt_len;
-
-    TRY(base64_decode(record, sizeof(record), &record_len,
-                      json_string(json_get(result, "record_b64"))));
-    TRY(base64_decode(receipt, sizeof(receipt), &receipt_len,
-                      json_string(json_get(result, "receipt_b64"))));
-    row->record = bytes_of(record, record_len);
-    row->receipt = bytes_of(receipt, receipt_len);
-    row->nonce = nonce;
-    return store_hold(&row->block, views, ARRAY_LEN(views));
-}
-
 static bool accounts_record_fits(const struct accounts *accounts, const struct store_account *row)
 {
     const struct keysets keysets = { accounts->store, accounts->config };
@@ -156,7 +137,9 @@ static struct err accounts_check(const struct accounts *accounts, struct store_a
 struct err accounts_take(const struct accounts *accounts, struct store_account *row,
                          const struct json *result, struct bytes nonce)
 {
-    TRY(accounts_hold(row, result, nonce));
+    TRY(keysets_hold(
+        &(struct keysets_given) { &row->block, &row->record, &row->receipt, &row->nonce }, result,
+        nonce));
     TRY(accounts_check(accounts, row, result));
     (void)snprintf(row->policy, sizeof(row->policy), "unrestricted");
     row->created_ms = stamp_now_ms();

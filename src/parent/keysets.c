@@ -3,6 +3,7 @@
 // and prove nothing to anybody else.
 #include "parent/keysets.h"
 
+#include "base/base64.h"
 #include "base/must.h"
 
 #include <string.h>
@@ -54,4 +55,21 @@ bool keysets_record_fits(const struct keysets *keysets, const struct keysets_key
     return strcmp(id, key->id) == 0 && strcmp(keyset, key->keyset) == 0 &&
            record.purpose == key->purpose && record.key_type == key->type &&
            id_equal(&record.deployment, &keysets->config->deployment);
+}
+
+struct err keysets_hold(const struct keysets_given *given, const struct json *result,
+                        struct bytes nonce)
+{
+    struct bytes *const views[] = { given->record, given->receipt, given->nonce };
+    uint8_t record[RECORD_BYTES_MAX], receipt[DOCUMENT_MAX];
+    size_t record_len, receipt_len;
+
+    TRY(base64_decode(record, sizeof(record), &record_len,
+                      json_string(json_get(result, "record_b64"))));
+    TRY(base64_decode(receipt, sizeof(receipt), &receipt_len,
+                      json_string(json_get(result, "receipt_b64"))));
+    *given->record = bytes_of(record, record_len);
+    *given->receipt = bytes_of(receipt, receipt_len);
+    *given->nonce = nonce;
+    return store_hold(given->block, views, ARRAY_LEN(views));
 }

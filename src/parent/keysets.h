@@ -3,6 +3,7 @@
 // may include it: parent.
 #pragma once
 
+#include "net/json.h"
 #include "parent/store.h"
 #include "proto/config.h"
 #include "proto/record.h"
@@ -29,3 +30,13 @@ struct keysets_key {
 // authenticates every byte of it, is then done for this key.
 bool keysets_record_fits(const struct keysets *keysets, const struct keysets_key *key,
                          struct bytes record);
+
+// Where a row keeps what the enclave gave out with a new key.
+struct keysets_given {
+    void **block; // of the row: holds all three (store_hold)
+    struct bytes *record, *receipt, *nonce;
+};
+// Takes `record_b64` and `receipt_b64` of the enclave's answer, and the nonce that was asked with.
+// ERR_MALFORMED, ERR_TOO_LARGE, ERR_FULL.
+FALLIBLE keysets_hold(const struct keysets_given *given, const struct json *result,
+                      struct bytes nonce);

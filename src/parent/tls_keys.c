@@ -5,7 +5,6 @@
 // clients.
 #include "parent/tls_keys.h"
 
-#include "base/base64.h"
 #include "base/must.h"
 #include "parent/keysets.h"
 #include "parent/log.h"
@@ -140,20 +139,12 @@ static bool tls_keys_hash(char out[static STORE_TLS_HEX], const struct json *val
 struct err tls_keys_take(struct tls_keys *keys, struct store_tls *row, const struct json *result,
                          struct bytes nonce)
 {
-    struct bytes *const views[] = { &row->record, &row->receipt, &row->nonce };
-    uint8_t record[RECORD_BYTES_MAX], receipt[DOCUMENT_MAX];
     struct bytes id = json_string(json_get(result, "key"));
-    size_t record_len, receipt_len;
 
-    TRY(base64_decode(record, sizeof(record), &record_len,
-                      json_string(json_get(result, "record_b64"))));
-    TRY(base64_decode(receipt, sizeof(receipt), &receipt_len,
-                      json_string(json_get(result, "receipt_b64"))));
-    row->record = bytes_of(record, record_len);
-    row->receipt = bytes_of(receipt, receipt_len);
-    row->nonce = nonce;
     row->created_ms = stamp_now_ms();
-    TRY(store_hold(&row->block, views, ARRAY_LEN(views)));
+    TRY(keysets_hold(
+        &(struct keysets_given) { &row->block, &row->record, &row->receipt, &row->nonce }, result,
+        nonce));
     ENSURE((!row->id[0] || bytes_equal_str(id, row->id)) &&
                bytes_to_str(id, row->id, sizeof(row->id)) && tls_keys_fits(keys, row) &&
                tls_keys_hash(row->spki, json_get(result, "spki_sha256")),

@@ -32,9 +32,7 @@
 #define WEB_BYTES_MAX           8192U
 #define DENIAL_SOURCE_MAX       64U // an IPv6 address with its zone and port, as text
 
-// vsock ports (PROTOCOL.md sections 1, 4 and 12). Fixed, since they are part of the measured code:
-// the parent's relay listens on EGRESS_PORT_BASE + i for the i-th host of the configuration, which
-// leaves CONFIG_HOSTS ports from there on to it alone.
-#define CONTROL_PORT     5000U
-#define DATA_PORT        9000U
+// A vsock port (PROTOCOL.md section 4). Fixed, since it is part of the measured code: the parent's
+// relay listens on EGRESS_PORT_BASE + i for the i-th host of the configuration, which leaves
+// CONFIG_HOSTS ports from there on to it alone. The enclave's own ports stand in enclave/env.h.
 #define EGRESS_PORT_BASE 8000U

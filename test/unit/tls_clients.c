@@ -279,20 +279,6 @@ static void test_long_chain_is_refused(void **state)
     SSL_CTX_free(ctx);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    host_start(&(struct server_port_options) { .connections_max = 64, .request_max = 65536 });
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    host_stop();
-    return 0;
-}
-
 static int set_up_all(void **state)
 {
     struct tlspki_form authority = { .name = "root", .is_authority = true };
@@ -319,14 +305,14 @@ static int tear_down_all(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_known, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_authorities, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_authority_as_client, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_depth, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_stolen_certificate, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_resumed, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_resumed_again_and_again, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_long_chain_is_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_known, host_set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_authorities, host_set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_authority_as_client, host_set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_depth, host_set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_stolen_certificate, host_set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_resumed, host_set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_resumed_again_and_again, host_set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_long_chain_is_refused, host_set_up, host_tear_down),
     };
 
     (void)signal(SIGPIPE, SIG_IGN);

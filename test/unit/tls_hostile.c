@@ -204,28 +204,14 @@ static void test_other_program(void **state)
     }
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    host_start(&(struct server_port_options) { .connections_max = 64, .request_max = 65536 });
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    host_stop();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_weak_clients, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_no_renegotiation, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_broken_peers, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_truncated, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_other_program, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_weak_clients, host_set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_no_renegotiation, host_set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_broken_peers, host_set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_truncated, host_set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_other_program, host_set_up, host_tear_down),
     };
 
     (void)signal(SIGPIPE, SIG_IGN);

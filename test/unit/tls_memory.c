@@ -87,26 +87,12 @@ static void test_long_chains(void **state)
     tlspki_done(&client);
 }
 
-static int set_up(void **state)
-{
-    (void)state;
-    host_start(&(struct server_port_options) { .connections_max = 64, .request_max = 65536 });
-    return 0;
-}
-
-static int tear_down(void **state)
-{
-    (void)state;
-    host_stop();
-    return 0;
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_large_hellos, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_hellos_that_wait, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_long_chains, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_large_hellos, host_set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_hellos_that_wait, host_set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_long_chains, host_set_up, host_tear_down),
     };
 
     (void)signal(SIGPIPE, SIG_IGN);

@@ -95,13 +95,6 @@ static int set_up_impatient(void **state)
     return start(300);
 }
 
-static int tear_down(void **state)
-{
-    (void)state;
-    host_stop();
-    return 0;
-}
-
 static void test_owners(void **state)
 {
     static const struct {
@@ -469,16 +462,16 @@ static void test_depth(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        cmocka_unit_test_setup_teardown(test_owners, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_gone_meanwhile, set_up_impatient, tear_down),
-        cmocka_unit_test_setup_teardown(test_owner_never_answers, set_up_impatient, tear_down),
-        cmocka_unit_test_setup_teardown(test_many_at_once, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_resumption, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_ticket_keys, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_counts, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_other_tickets, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_key_updates, set_up, tear_down),
-        cmocka_unit_test_setup_teardown(test_contexts_refused, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(test_owners, set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_gone_meanwhile, set_up_impatient, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_owner_never_answers, set_up_impatient, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_many_at_once, set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_resumption, set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_ticket_keys, set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_counts, set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_other_tickets, set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_key_updates, set_up, host_tear_down),
+        cmocka_unit_test_setup_teardown(test_contexts_refused, set_up, host_tear_down),
         cmocka_unit_test(test_depth),
     };
 

@@ -263,6 +263,21 @@ static inline void host_stop(void)
     tlspki_done(&host.server);
 }
 
+// For groups of tests that need no other host.
+static inline int host_set_up(void **state)
+{
+    (void)state;
+    host_start(&(struct server_port_options) { .connections_max = 64, .request_max = 65536 });
+    return 0;
+}
+
+static inline int host_tear_down(void **state)
+{
+    (void)state;
+    host_stop();
+    return 0;
+}
+
 // -- clients -----------------------------------------------------------------------------------
 
 static inline int host_dial(void)
