@@ -99,6 +99,56 @@ static void test_tls12(void **context)
     }
 }
 
+// Randoms with which the whole reads as the content of a certificate, a CRL or the like, in any of
+// the forms that some reader takes; and what differs from them by little.
+static void test_no_der(void **context)
+{
+    static const char x25519[] = "03001d20" G_X, p256[] = "0300174104" G_X G_Y,
+                      p384[] = "03001861" G384 "5f";
+    static const struct {
+        const char *start;
+        const char *parameters;
+        enum err_code code;
+    } cases[] = {
+        { "306202", x25519, ERR_MALFORMED },
+        { "306230", x25519, ERR_MALFORMED },
+        { "3062a0", x25519, ERR_MALFORMED },
+        { "3062a1", x25519, ERR_MALFORMED },
+        { "3062a2", x25519, ERR_MALFORMED },
+        { "316230", x25519, ERR_MALFORMED },
+        { "3080a0", x25519, ERR_MALFORMED },
+        { "308002", p256, ERR_MALFORMED },
+        { "30816102", x25519, ERR_MALFORMED },
+        { "3082006002", x25519, ERR_MALFORMED },
+        { "30840000005e02", x25519, ERR_MALFORMED },
+        { "308a0000000000000000005802", x25519, ERR_MALFORMED },
+        { "308182a0", p256, ERR_MALFORMED },
+        { "308200813002", p256, ERR_MALFORMED },
+        { "3081a202", p384, ERR_MALFORMED },
+        { "306102", x25519, ERR_NONE },
+        { "306302", x25519, ERR_NONE },
+        { "306204", x25519, ERR_NONE },
+        { "326202", x25519, ERR_NONE },
+        { "30816202", x25519, ERR_NONE },
+        { "30ff00", x25519, ERR_NONE },
+        { "3081a202", p256, ERR_NONE },
+    };
+    uint8_t space[512];
+    struct msg_tls_key key;
+    struct kept made;
+
+    (void)context;
+    make_key(&made);
+    key = open_key(kept(&made));
+    for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
+        struct bytes input = exchange(&space, RANDOMS_BYTES, cases[i].parameters);
+
+        must(!hex_decode(space, strlen(cases[i].start) / 2, bytes_str(cases[i].start)).code);
+        expect_code(cases[i].start, ask_signature(&key.key, MSG_TLS_EXCHANGE12, input),
+                    cases[i].code);
+    }
+}
+
 // Everything else that a front might want to have signed.
 static void test_no_other_input(void **context)
 {
@@ -383,6 +433,7 @@ int main(int argc, char **argv)
     static const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(test_tls13, start, stop),
         cmocka_unit_test_setup_teardown(test_tls12, start, stop),
+        cmocka_unit_test_setup_teardown(test_no_der, start, stop),
         cmocka_unit_test_setup_teardown(test_no_other_input, start, stop),
         cmocka_unit_test_setup_teardown(test_purposes, start, stop),
         cmocka_unit_test_setup_teardown(test_records_rewritten, start, stop),
