@@ -173,23 +173,28 @@ export async function verifyEndpoint(url, trust) {
  * An agent for `https.request` whose connections all end at this key: others are closed before a byte of a
  * request leaves. Certificates are not judged otherwise.
  * @param {Uint8Array|string} spkiSha256 of `verifyEndpoint`
- * @param {import('node:https').AgentOptions} [options]
+ * @param {import('node:https').AgentOptions & {timeoutMs?: number}} [options] `timeoutMs` is for a connection
+ *   and its handshake, 15000 when left out
  * @returns {import('node:https').Agent}
  */
 export function pinnedAgent(spkiSha256, options = {}) {
   const wanted = pinned(spkiSha256, 32, 'spkiSha256');
-  const agent = new https.Agent({ keepAlive: true, ...options, maxCachedSessions: 0 });
+  const { timeoutMs = TIMEOUT_MS, ...others } = options;
+  const agent = new https.Agent({ keepAlive: true, ...others, maxCachedSessions: 0 });
 
   // The agent hands the connection to a request only in `done`.
   agent.createConnection = (target, done) => {
     const socket = tls.connect({ ...target, ...UNJUDGED });
     const fail = (/** @type {Error} */ error) => {
+      clearTimeout(late);
       socket.destroy();
       done(worded(error));
     };
+    const late = setTimeout(() => fail(new VerifyError('unreachable', 'connection', 'was not made in time')), timeoutMs);
 
     socket.once('error', fail);
     socket.once('secureConnect', () => {
+      clearTimeout(late);
       socket.off('error', fail);
       try {
         ensure(equal(keyOf(socket), wanted), 'untrusted', 'connection', 'has another key than the pinned one');

@@ -253,6 +253,10 @@ test('an agent for one key', async () => {
   await served(false_, (url) => assert.rejects(ask(url, agent), refused('untrusted', /another key/)));
   assert.deepEqual(asked, []);
   await assert.rejects(ask('https://127.0.0.1:1', agent), refused('unreachable', /ECONNREFUSED/));
+  const hasty = pinnedAgent(mine.spki.toString('hex'), { timeoutMs: 200 });
+  const silent = net.createServer((socket) => socket.on('error', () => {}));
+  await served(silent, (url) => assert.rejects(ask(url, hasty), refused('unreachable', /in time/)));
   assert.throws(() => pinnedAgent('ab'), refused('usage', /^spkiSha256/));
   agent.destroy();
+  hasty.destroy();
 });
