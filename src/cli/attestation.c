@@ -16,6 +16,7 @@
 
 #include <stdio.h>
 #include <string.h>
+#include <unistd.h>
 
 #define TEXT_MAX    32768U // a document as base64
 #define ENDPOINT_MS 15000  // for everything that is asked of an endpoint
@@ -30,6 +31,10 @@ static FALLIBLE read_document(struct cli *cli, struct bytes *out)
     struct bytes trimmed;
     size_t n = 0;
 
+    if (strcmp(cli->args.word, "-") != 0 && access(cli->args.word, F_OK) != 0) {
+        (void)snprintf(cli->where, sizeof(cli->where), "%.150s: ", cli->args.word);
+        return FAIL(ERR_NOT_FOUND, "there is no such file; an endpoint begins with https://");
+    }
     TRY(cli_read(cli, cli->args.word, &wr));
     trimmed = wr_done(&wr);
     while (trimmed.n > 0 && strchr(" \r\n\t", trimmed.p[trimmed.n - 1]) && trimmed.p[trimmed.n - 1])
