@@ -232,6 +232,21 @@ static void wait_problem(const char *problem)
         fail_msg("not READY with the problem \"%s\"", problem);
 }
 
+// The enclave has counted a renewal before the parent has stored it.
+static void wait_used(const char *prefix, struct store_tls *key)
+{
+    for (int i = 0; i < 3000; i++) {
+        expect_ok("in use", store_tls_used(store, key));
+        if (key->certificate.chain.n >= strlen(prefix) &&
+            memcmp(key->certificate.chain.p, prefix, strlen(prefix)) == 0)
+            return;
+        store_tls_free(key);
+        *key = (struct store_tls) { 0 };
+        (void)poll(NULL, 0, 10);
+    }
+    fail_msg("no certificate in use begins with \"%s\"", prefix);
+}
+
 // A self-signed certificate comes from the enclave, stays the same over restarts, and is made anew
 // when two thirds of its time are over.
 static void self_signed(void **state)
@@ -254,8 +269,7 @@ static void self_signed(void **state)
         (void)poll(NULL, 0, 10);
     assert_int_equal(atomic_load(&enclave.tls_renewals), 2);
     wait_problem("");
-    expect_ok("renewed", store_tls_used(store, &key));
-    assert_int_equal(memcmp(key.certificate.chain.p, "self ", 5), 0);
+    wait_used("self ", &key);
     assert_true(bytes_equal_str(key.certificate.names, "signer.example\n"));
     assert_true(key.certificate.not_after_s > (uint64_t)time(NULL) + 29U * DAY_S);
 }
