@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 480
+# alone: measures deadlines
 """Whatever KMS does - slow, busy, broken, false - keyset.create and keyset.open end within their
 deadline with an error that says what it was, the enclave lives on, and when KMS is well again both
 work. The faults are ordered from the emulator (src/emu/fault.h) and met by the real enclave."""

@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 600
+# alone: compares percentiles with and without an attack
 """Promise 17: one slow, half-open, flooding or garbage-sending peer does not delay the others, on
 the control plane, on REST, on the relay and in the tunnel.
 

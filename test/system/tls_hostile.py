@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 # SPDX-License-Identifier: Apache-2.0
 # timeout: 900
+# alone: counts what others are served while it attacks
 """The data plane's TLS port in the hands of strangers: which versions, suites and groups it speaks, what
 becomes of renegotiation, of handshakes that are cut short or changed, of slow, deaf, flooding and
 garbage-sending peers, and of ten thousand connections. Others are served all the time, the memory of
