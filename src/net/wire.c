@@ -398,12 +398,13 @@ void wire_finish(struct wire *wire)
     (void)shutdown(wire->io.fd, SHUT_WR);
 }
 
-// A fibre that waits has to come to its end: it goes on without a signature, and the handshake
-// fails.
+// A fibre has to come to its end, or it is lost: it goes on, without a signature when there is
+// none. Also after the wire was woken, when nobody has read since, its fibre is still there, or the
+// one that it was woken for, which is another one's then.
 static void wire_abandon(struct wire *wire)
 {
     wire->wake = NULL;
-    if (!wire->waiting)
+    if (!wire->signs)
         return;
     wire_leave(wire);
     if (SSL_waiting_for_async(wire->ssl))
