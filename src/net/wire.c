@@ -283,6 +283,17 @@ static void wire_look(struct wire *wire)
         wire->has_peer = tls_server_identify(&wire->peer, wire->ssl);
 }
 
+// A fibre goes on with the arguments that it began with, and the buffer of that read may be another
+// connection's by then. So there is none: the fibre's part ends with the handshake.
+static enum wire_result wire_accept(struct wire *wire)
+{
+    enum wire_result result = wire_handshake(wire);
+
+    if (!wire->waiting)
+        wire_look(wire);
+    return result;
+}
+
 enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *n)
 {
     enum wire_result result;
@@ -297,6 +308,8 @@ enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *
     }
     if (wire->waiting)
         return WIRE_BLOCKED;
+    if (wire->signs && (result = wire_accept(wire)) != WIRE_DONE)
+        return result;
     wire->io.recvs = 0;
     ERR_clear_error();
     result = wire_judge_tls(wire, SSL_read_ex(wire->ssl, out, cap, n));
@@ -305,8 +318,6 @@ enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *
         wire->broken = true;
         return WIRE_BROKEN;
     }
-    if (wire->signs && !wire->waiting)
-        wire_look(wire);
     return result;
 }
 
