@@ -283,6 +283,17 @@ static void wire_look(struct wire *wire)
         wire->has_peer = tls_server_identify(&wire->peer, wire->ssl);
 }
 
+// A fibre goes on with the arguments that it began with, and the buffer of that read may be another
+// connection's by then. So there is none: the fibre's part ends with the handshake.
+static enum wire_result wire_accept(struct wire *wire)
+{
+    enum wire_result result = wire_handshake(wire);
+
+    if (!wire->waiting)
+        wire_look(wire);
+    return result;
+}
+
 enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *n)
 {
     enum wire_result result;
@@ -297,6 +308,8 @@ enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *
     }
     if (wire->waiting)
         return WIRE_BLOCKED;
+    if (wire->signs && (result = wire_accept(wire)) != WIRE_DONE)
+        return result;
     wire->io.recvs = 0;
     ERR_clear_error();
     result = wire_judge_tls(wire, SSL_read_ex(wire->ssl, out, cap, n));
@@ -305,8 +318,6 @@ enum wire_result wire_read(struct wire *wire, uint8_t *out, size_t cap, size_t *
         wire->broken = true;
         return WIRE_BROKEN;
     }
-    if (wire->signs && !wire->waiting)
-        wire_look(wire);
     return result;
 }
 
@@ -398,12 +409,13 @@ void wire_finish(struct wire *wire)
     (void)shutdown(wire->io.fd, SHUT_WR);
 }
 
-// A fibre that waits has to come to its end: it goes on without a signature, and the handshake
-// fails.
+// A fibre has to come to its end, or it is lost: it goes on, without a signature when there is
+// none. Also after the wire was woken, when nobody has read since, its fibre is still there, or the
+// one that it was woken for, which is another one's then.
 static void wire_abandon(struct wire *wire)
 {
     wire->wake = NULL;
-    if (!wire->waiting)
+    if (!wire->signs)
         return;
     wire_leave(wire);
     if (SSL_waiting_for_async(wire->ssl))
