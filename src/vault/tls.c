@@ -151,6 +151,22 @@ static struct err input_verify13(struct wr *wr, struct bytes transcript)
     return OK;
 }
 
+// A tag with its class and form. A small number may also be written the long way, which is not DER,
+// but libcrypto takes it: `3f 10` is a SEQUENCE. 0: a greater number.
+static uint8_t read_tag(struct rd *rd)
+{
+    uint8_t first = rd_u8(rd), more;
+    uint64_t number = 0;
+
+    if ((first & 0x1f) != 0x1f)
+        return first;
+    do {
+        more = rd_u8(rd);
+        number = number << 7 | (more & 0x7f);
+    } while (more & 0x80);
+    return number < 0x1f ? (uint8_t)((first & 0xe0) | number) : 0;
+}
+
 // Whether all of `in` reads as a SEQUENCE or SET, of definite or indefinite length, that begins as
 // what a certificate, a request for one, a CRL, an OCSP answer or attributes of CMS begin with when
 // they are signed: INTEGER, SEQUENCE or a context's [0] to [2]. Lengths with zeros before them
@@ -158,14 +174,14 @@ static struct err input_verify13(struct wr *wr, struct bytes transcript)
 static bool reads_as_der(struct bytes in)
 {
     struct rd rd = rd_of(in);
-    uint8_t outer = rd_u8(&rd), first = rd_u8(&rd), member;
+    uint8_t outer = read_tag(&rd), first = rd_u8(&rd), member;
     uint64_t n = first & 0x80 ? 0 : first;
 
     for (uint8_t i = 0; (first & 0x80) && i < (first & 0x7f); i++)
         n = n << 8 | rd_u8(&rd);
     if (rd.bad || (outer != 0x30 && outer != 0x31) || (first != 0x80 && n != rd.left.n))
         return false;
-    member = rd_u8(&rd);
+    member = read_tag(&rd);
     return member == 0x02 || member == 0x30 || (member >= 0xa0 && member <= 0xa2);
 }
 
