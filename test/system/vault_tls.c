@@ -65,6 +65,14 @@ static void test_tls13(void **context)
     }
 }
 
+static struct msg_tls_key new_key(void)
+{
+    struct kept made;
+
+    make_key(&made);
+    return open_key(kept(&made));
+}
+
 // Randoms, and parameters from their hex digits.
 static struct bytes exchange(uint8_t (*space)[512], size_t randoms, const char *parameters)
 {
@@ -84,12 +92,9 @@ static void test_tls12(void **context)
         "03001d20" G_X,
     };
     uint8_t space[512];
-    struct msg_tls_key key;
-    struct kept made;
+    struct msg_tls_key key = new_key();
 
     (void)context;
-    make_key(&made);
-    key = open_key(kept(&made));
     for (size_t i = 0; i < ARRAY_LEN(good); i++) {
         struct bytes input = exchange(&space, RANDOMS_BYTES, good[i]);
         struct vaulthost_answer answer = ask_signature(&key.key, MSG_TLS_EXCHANGE12, input);
@@ -144,12 +149,9 @@ static void test_no_der(void **context)
         { "3081a202", p256, ERR_NONE },
     };
     uint8_t space[512];
-    struct msg_tls_key key;
-    struct kept made;
+    struct msg_tls_key key = new_key();
 
     (void)context;
-    make_key(&made);
-    key = open_key(kept(&made));
     for (size_t i = 0; i < ARRAY_LEN(cases); i++) {
         struct bytes input = exchange(&space, RANDOMS_BYTES, cases[i].parameters);
 
@@ -195,12 +197,9 @@ static void test_no_other_input(void **context)
         { "a signature algorithm before it", MSG_TLS_EXCHANGE12, 64, "040303001d20" G_X },
     };
     uint8_t space[512];
-    struct msg_tls_key key;
-    struct kept made;
+    struct msg_tls_key key = new_key();
 
     (void)context;
-    make_key(&made);
-    key = open_key(kept(&made));
     for (size_t i = 0; i < ARRAY_LEN(cases); i++)
         expect_code(cases[i].name,
                     ask_signature(&key.key, cases[i].kind,
